@@ -1,0 +1,1 @@
+"""Inference Forge: classify a ticket export with any language model."""

@@ -1,0 +1,1 @@
+"""The world: files, the cache on disk, HTTP, the embedded classifier."""

@@ -1,0 +1,16 @@
+"""The answer cache on disk, which is also the journal of a run."""
+
+from inference_forge.adapters.cache.maintenance import CacheStats, clear, prune, stats
+from inference_forge.adapters.cache.store import DiskResultCache, open_cache
+from inference_forge.adapters.cache.temporary import TemporaryCache, open_temporary_cache
+
+__all__ = [
+    "CacheStats",
+    "DiskResultCache",
+    "TemporaryCache",
+    "clear",
+    "open_cache",
+    "open_temporary_cache",
+    "prune",
+    "stats",
+]

@@ -1,0 +1,106 @@
+"""Blocks of rows in diskcache's own table, past its one-row-at-a-time calls.
+
+The statements rely on diskcache 5.6's private schema, which `opening` compares first: the
+table's unique index on (key, raw), and triggers that keep its row count on inserts, updates and
+deletes, which an upsert fires like any other statement.
+"""
+
+from __future__ import annotations
+
+import sqlite3
+from typing import TYPE_CHECKING, Final, NamedTuple, Protocol
+
+from inference_forge.adapters.cache.entry import MAX_VALUE_BYTES
+from inference_forge.adapters.cache.trouble import translated
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping, Sequence
+    from pathlib import Path
+
+KNOWN_SCHEMA: Final = "94a0aa613577db0dd25ca54a422aff6771371d7eb2a4002656250c985b813fdc"
+"""Digest (`connection.schema_digest`) of the schema that diskcache 5.6.3 creates."""
+
+# Rows that are not what this program writes (a text, a file name, a pickle) are no rows; the
+# length of a value is in its row's header, so an oversized one is not even read.
+IS_OURS: Final = (
+    "raw = 1 AND mode = 1 AND filename IS NULL AND typeof(value) = 'blob'"
+    f" AND length(value) <= {MAX_VALUE_BYTES}"
+)
+
+_UPSERT: Final = (
+    "INSERT INTO Cache (key, raw, store_time, expire_time, access_time, access_count, tag, size,"
+    " mode, filename, value) VALUES (?1, 1, ?2, NULL, ?2, 0, NULL, 0, 1, NULL, ?3)"
+    " ON CONFLICT (key, raw) DO UPDATE SET store_time = ?2, expire_time = NULL, access_time = ?2,"
+    " access_count = 0, tag = NULL, size = 0, mode = 1, filename = NULL, value = ?3"
+)
+
+_HURRY_S: Final = 0.1
+"""Wait for a lock that a whole timeout was already spent on: a run must not crawl behind it."""
+
+
+class StoredRow(NamedTuple):
+    """A row to write, in the order of the statement's parameters; `stored_at` is Unix time."""
+
+    key: bytes
+    stored_at: float
+    value: bytes
+
+
+class Table(Protocol):
+    """Blocks of rows, over whatever diskcache's schema allows.
+
+    Every method but `close` raises `CacheTroubleError`.
+    """
+
+    def read(self, keys: Sequence[bytes]) -> Mapping[bytes, bytes]:
+        """Return the values stored for `keys`, at most 500; others are left out."""
+
+    def write(self, rows: Sequence[StoredRow]) -> None:
+        """Commit all `rows` in one transaction, or none."""
+
+    def close(self) -> None:
+        """Close the database, from whichever thread."""
+
+
+class BlockTable:
+    """Reads with one SELECT a block, writes with one `executemany` a block.
+
+    Arguments:
+        connection: to a database with the known schema; closed by `close`.
+        database: its file, for messages.
+        timeout_s: how long a statement waits for another writer.
+    """
+
+    def __init__(self, connection: sqlite3.Connection, database: Path, timeout_s: float) -> None:
+        self._connection = connection
+        self._database = database
+        self._timeout_s = timeout_s
+        self._wait_s = timeout_s
+
+    def read(self, keys: Sequence[bytes]) -> Mapping[bytes, bytes]:
+        """Return the values stored for `keys`; others are left out."""
+        marks = ",".join("?" * len(keys))
+        statement = f"SELECT key, value FROM Cache WHERE {IS_OURS} AND key IN ({marks})"  # noqa: S608
+        with translated(self._database):
+            return dict(self._connection.execute(statement, keys).fetchall())
+
+    def write(self, rows: Sequence[StoredRow]) -> None:
+        """Commit all `rows` in one transaction, or none."""
+        with translated(self._database):
+            try:
+                self._connection.execute("BEGIN IMMEDIATE")
+            except sqlite3.OperationalError:
+                self._wait(min(_HURRY_S, self._timeout_s))
+                raise
+            with self._connection:
+                self._connection.executemany(_UPSERT, rows)
+            self._wait(self._timeout_s)
+
+    def close(self) -> None:
+        """Close the connection."""
+        self._connection.close()
+
+    def _wait(self, wait_s: float) -> None:
+        if wait_s != self._wait_s:
+            self._wait_s = wait_s
+            self._connection.execute(f"PRAGMA busy_timeout = {int(wait_s * 1000)}").fetchall()

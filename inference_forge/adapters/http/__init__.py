@@ -1,0 +1,1 @@
+"""HTTP for load: pooled connections, one client seam, every failure translated once."""

@@ -1,0 +1,1 @@
+"""Hosted and self-hosted models behind HTTP."""

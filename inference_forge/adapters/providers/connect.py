@@ -1,0 +1,78 @@
+"""From a preset and the user's choices to a provider that is ready to be asked."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from inference_forge.adapters.http.client import build_client
+from inference_forge.adapters.providers.openai_chat import OpenAIChatProvider
+from inference_forge.errors import SettingsError
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    import httpx
+
+    from inference_forge.adapters.http.client import Timeouts
+    from inference_forge.adapters.providers.credentials import ApiKey
+    from inference_forge.adapters.providers.presets import Preset, Structured
+    from inference_forge.core.retry_after import RateLimitHints
+
+
+def connect(
+    preset: Preset,
+    *,
+    api_key: ApiKey | None,
+    max_connections: int,
+    clock: Callable[[], float],
+    estimate_tokens: Callable[[str], int],
+    model: str | None = None,
+    base_url: str | None = None,
+    temperature: float | None = 0.0,
+    structured: Structured | None = None,
+    timeouts: Timeouts | None = None,
+    on_hints: Callable[[RateLimitHints], None] | None = None,
+    transport: httpx.AsyncBaseTransport | None = None,
+) -> OpenAIChatProvider:
+    """Return a provider; nothing is sent yet.
+
+    Arguments:
+        preset: the provider's facts.
+        api_key: None when there is none; then no credentials are sent.
+        max_connections: connections open at once, the engine's hard cap.
+        clock: returns Unix time in seconds.
+        estimate_tokens: tokens of a text, for providers that do not report usage.
+        model: None for the preset's default.
+        base_url: None for the preset's.
+        temperature: None leaves it out.
+        structured: None for the preset's way.
+        timeouts: None for the defaults.
+        on_hints: called with what each response says about rate limits.
+        transport: replaces the network, for tests.
+
+    Raises:
+        SettingsError: a key or a model is missing, or the URL or proxy cannot be used.
+    """
+    chosen = model or preset.default_model
+    if not chosen:
+        raise SettingsError(f"{preset.name} has no default model: choose one with --model")
+    if api_key is None and preset.requires_key:
+        raise SettingsError(f"{preset.name} needs an API key: set {preset.key_env}")
+    client = build_client(
+        base_url or preset.base_url,
+        {} if api_key is None else api_key.headers(preset.auth),
+        max_connections=max_connections,
+        timeouts=timeouts,
+        transport=transport,
+    )
+    return OpenAIChatProvider(
+        preset,
+        client,
+        model=chosen,
+        clock=clock,
+        estimate_tokens=estimate_tokens,
+        redact=str if api_key is None else api_key.redact,
+        temperature=temperature,
+        structured=structured,
+        on_hints=on_hints,
+    )

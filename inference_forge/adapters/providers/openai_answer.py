@@ -1,0 +1,130 @@
+"""Reading a successful reply in OpenAI's chat format, trusting nothing in it."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+import orjson
+
+from inference_forge.adapters.http.wording import one_line
+from inference_forge.errors import TransientError
+from inference_forge.models import Finish, ModelAnswer, Usage
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from inference_forge.adapters.http.exchange import Reply
+    from inference_forge.models import ModelRequest
+
+_FINISHES = {
+    "length": Finish.LENGTH,
+    "max_tokens": Finish.LENGTH,
+    "model_length": Finish.LENGTH,
+    "content_filter": Finish.FILTER,
+    "refusal": Finish.REFUSAL,
+}
+
+
+def read_answer(
+    reply: Reply,
+    request: ModelRequest,
+    *,
+    model: str,
+    host: str,
+    estimate_tokens: Callable[[str], int],
+    redact: Callable[[str], str],
+) -> ModelAnswer:
+    """Return the answer in a 2xx reply.
+
+    A refusal, a filtered, truncated or missing text is an answer too, told by `finish` and an
+    empty text; whether it will do is not decided here.
+
+    Arguments:
+        reply: what came back.
+        request: what was asked, for estimating usage.
+        model: the model asked, in case the reply names none.
+        host: shown in details.
+        estimate_tokens: tokens of a text, for replies without usable usage.
+        redact: replaces secrets in details.
+
+    Raises:
+        TransientError: the body is empty, no JSON object, an error, or has no choice.
+    """
+
+    def unusable(code: str, what: str) -> TransientError:
+        return TransientError(f"{host} {what}", code=code, status=reply.status)
+
+    if not reply.body.strip():
+        raise unusable("empty_body", f"answered {reply.status} with an empty body")
+    try:
+        body: Any = orjson.loads(reply.body)
+    except orjson.JSONDecodeError as exc:
+        raise unusable("not_json", f"answered {reply.status} without JSON") from exc
+    if not isinstance(body, dict):
+        raise unusable("not_json", f"answered {reply.status} without a JSON object")
+    choices = body.get("choices")
+    choice = choices[0] if isinstance(choices, list) and choices else None
+    fault = body.get("error") or (choice.get("error") if isinstance(choice, dict) else None)
+    if fault:
+        said = fault.get("message") if isinstance(fault, dict) else fault
+        raise unusable("error_in_body", f"reports: {one_line(str(said), redact=redact)}")
+    if not isinstance(choice, dict) or not isinstance(choice.get("message"), dict):
+        raise unusable("no_choice", "sent no choice")
+    if choice.get("finish_reason") == "error":
+        raise unusable("error_in_body", "broke off its answer with an error")
+    return _answer(body, choice, request, model, estimate_tokens)
+
+
+def _answer(
+    body: dict[str, Any],
+    choice: dict[str, Any],
+    request: ModelRequest,
+    model: str,
+    estimate_tokens: Callable[[str], int],
+) -> ModelAnswer:
+    message = choice["message"]
+    text = _text(message.get("content"))
+    refusal = message.get("refusal")
+    finish = _FINISHES.get(str(choice.get("finish_reason")), Finish.STOP)
+    if isinstance(refusal, str) and refusal:
+        text, finish = text or refusal, Finish.REFUSAL
+    reasoning = _text(message.get("reasoning_content")) or _text(message.get("reasoning"))
+    named = body.get("model")
+    usage = _reported_usage(body.get("usage"))
+    if usage is None:
+        prompt = sum(estimate_tokens(m.content) for m in request.messages)
+        spent = estimate_tokens(text) + (estimate_tokens(reasoning) if reasoning else 0)
+        usage = Usage(prompt, spent, is_estimate=True)
+    return ModelAnswer(
+        text=text,
+        model=named if isinstance(named, str) and named else model,
+        usage=usage,
+        finish=finish,
+        reasoning=reasoning,
+    )
+
+
+def _text(content: Any) -> str:
+    """Return a content's text: a string as it is, of a list of parts those that are text."""
+    if isinstance(content, str):
+        return content
+    if not isinstance(content, list):
+        return ""
+    parts = [part.get("text") if isinstance(part, dict) else part for part in content]
+    return "".join(part for part in parts if isinstance(part, str))
+
+
+def _reported_usage(usage: Any) -> Usage | None:
+    """Return the usage, None when either total is missing: half a bill is no bill."""
+    prompt, completion = _count(usage, "prompt_tokens"), _count(usage, "completion_tokens")
+    if prompt is None or completion is None:
+        return None
+    cached = _count(usage.get("prompt_tokens_details"), "cached_tokens") or 0
+    reasoned = _count(usage.get("completion_tokens_details"), "reasoning_tokens") or 0
+    return Usage(prompt, completion, min(cached, prompt), min(reasoned, completion))
+
+
+def _count(holder: Any, name: str) -> int | None:
+    value = holder.get(name) if isinstance(holder, dict) else None
+    is_count = isinstance(value, int) and not isinstance(value, bool) and value >= 0
+    return value if is_count else None

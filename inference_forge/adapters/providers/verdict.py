@@ -1,0 +1,215 @@
+"""Which kind of error a reply is: one table per wire format.
+
+The rules are tried from top to bottom and the first that fits decides. A code from the body
+beats the bare status, because providers disagree about statuses: Sarvam answers a bad key with
+403 and used-up credits with 429. Only codes can make a 400 fatal, never a message: messages may
+quote the ticket, and no ticket may stop a run.
+"""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+import httpx
+import orjson
+
+from inference_forge.adapters.http.wording import one_line
+from inference_forge.core.retry_after import server_wait_s
+from inference_forge.errors import (
+    FatalError,
+    ProviderError,
+    ThrottleError,
+    TicketError,
+    TransientError,
+)
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Container
+
+    from inference_forge.adapters.http.exchange import Reply
+
+
+@dataclass(frozen=True, slots=True)
+class Complaint:
+    """What an error body says.
+
+    Attributes:
+        codes: every machine word for the error, in lower case.
+        message: the provider's words, for people.
+    """
+
+    codes: frozenset[str]
+    message: str
+
+
+@dataclass(frozen=True, slots=True)
+class Rule:
+    """A line of the table; None fits anything.
+
+    Attributes:
+        error: what to raise.
+        code: the stable code to report.
+        statuses: statuses it holds for.
+        words: body codes of which one must be present.
+        message: pattern to be found in the provider's message.
+        needs_wait: True when the server must have asked for a wait.
+        hint: what to do next, put before the provider's words.
+    """
+
+    error: type[ProviderError]
+    code: str
+    statuses: Container[int] | None = None
+    words: frozenset[str] | None = None
+    message: re.Pattern[str] | None = None
+    needs_wait: bool = False
+    hint: str = ""
+
+    def fits(self, status: int, complaint: Complaint, *, has_wait: bool) -> bool:
+        """Return whether this line decides."""
+        return (
+            (self.statuses is None or status in self.statuses)
+            and (self.words is None or bool(self.words & complaint.codes))
+            and (self.message is None or self.message.search(complaint.message) is not None)
+            and (has_wait or not self.needs_wait)
+        )
+
+
+# Sarvam's words: docs.sarvam.ai/api/errors-troubleshooting. OpenAI's: developers.openai.com/docs/
+# guides/error-codes; its credit codes come with the type insufficient_quota. llama.cpp's:
+# tools/server/README.md. Looked up 2026-11-20. The rest are words that compatible servers use
+# for the same; one that nobody sends does no harm.
+_QUOTA = frozenset({
+    "insufficient_quota", "insufficient_quota_error", "billing_hard_limit_reached",
+    "billing_not_active", "insufficient_credits", "insufficient_balance", "payment_required",
+    "credit_balance_exhausted",
+})  # fmt: skip
+_AUTH = frozenset({
+    "invalid_api_key", "invalid_api_key_error", "missing_api_key", "authentication_error",
+    "permission_error", "permission_denied", "account_deactivated", "unauthorized",
+    "invalid_authentication", "insufficient_permissions", "unsupported_country_region_territory",
+})  # fmt: skip
+_MODEL = frozenset({
+    "model_not_found", "invalid_model", "unknown_model", "model_not_available",
+    "model_decommissioned", "model_terms_required",
+})  # fmt: skip
+_THROTTLE = frozenset({
+    "rate_limit_exceeded", "rate_limit_exceeded_error", "rate_limit_error", "rate_limited",
+    "too_many_requests", "overloaded", "overloaded_error", "engine_overloaded", "slow_down",
+    "server_is_overloaded",
+})  # fmt: skip
+_CONTEXT = frozenset({
+    "context_length_exceeded", "context_window_exceeded", "exceed_context_size_error",
+    "string_above_max_length", "string_too_long",
+})  # fmt: skip
+_FILTER = frozenset({
+    "content_filter", "content_policy_violation", "responsibleaipolicyviolation",
+    "moderation", "data_inspection_failed",
+})  # fmt: skip
+
+_NO_SUCH_MODEL = re.compile(
+    r"\bmodel\b.{0,200}(not found|not exist|unknown|not available|not supported)", re.IGNORECASE
+)
+_TOO_LONG = re.compile(
+    r"context (length|window|size)|maximum context|prompt is too long|too many tokens",
+    re.IGNORECASE,
+)
+
+_CLIENT = range(400, 500)
+_TOP_UP = "the account has no credit left; top it up"
+_MODEL_HINT = "the provider does not serve this model; see --model"
+
+OPENAI_TABLE: tuple[Rule, ...] = (
+    Rule(FatalError, "redirect_refused", range(300, 400)),
+    Rule(FatalError, "quota_exhausted", _CLIENT, _QUOTA, hint=_TOP_UP),
+    Rule(FatalError, "payment_required", {402}, hint=_TOP_UP),
+    Rule(FatalError, "unauthorized", {401}, hint="the API key is missing or not accepted"),
+    Rule(FatalError, "unauthorized", {403}, _AUTH, hint="the API key is not accepted"),
+    Rule(FatalError, "proxy_auth", {407}, hint="the proxy asks for credentials"),
+    Rule(FatalError, "unknown_model", {400, 403, 404, 410, 422}, _MODEL, hint=_MODEL_HINT),
+    Rule(FatalError, "unknown_model", {404}, message=_NO_SUCH_MODEL, hint=_MODEL_HINT),
+    Rule(FatalError, "not_found", {404, 405, 410}, hint="is the base URL right?"),
+    Rule(ThrottleError, "rate_limited", {429}),
+    Rule(ThrottleError, "overloaded", {529}),
+    Rule(ThrottleError, "overloaded", {503}, _THROTTLE),
+    Rule(ThrottleError, "overloaded", {503}, needs_wait=True),
+    Rule(TransientError, "request_timeout", {408}),
+    Rule(TransientError, "conflict", {409, 421, 425}),
+    Rule(TransientError, "server_error", range(500, 600)),
+    Rule(TicketError, "filtered", _CLIENT, _FILTER),
+    Rule(TicketError, "context_length", {400, 413, 422}, _CONTEXT),
+    Rule(TicketError, "context_length", {400, 413, 422}, message=_TOO_LONG),
+    Rule(TicketError, "forbidden", {403}),
+    Rule(TicketError, "too_large", {413}),
+    Rule(TicketError, "rejected", _CLIENT),
+    Rule(TransientError, "bad_status"),
+)
+"""OpenAI's chat format and all that follow it. The last line fits everything."""
+
+
+def refusal(
+    reply: Reply,
+    *,
+    table: tuple[Rule, ...],
+    host: str,
+    now_unix: float,
+    redact: Callable[[str], str],
+) -> ProviderError | None:
+    """Return the error that a reply stands for, None for a success (2xx).
+
+    Arguments:
+        reply: what came back.
+        table: the wire format's rules; the last one fits anything.
+        host: shown in the detail.
+        now_unix: Unix time in seconds, for waits given as a date.
+        redact: replaces the key, should the provider echo it.
+    """
+    status = reply.status
+    if 200 <= status < 300:  # noqa: PLR2004 - the range of successes
+        return None
+    complaint = read_complaint(reply.body)
+    asked_s = server_wait_s(reply.headers, now_unix=now_unix)
+    rule = next(r for r in table if r.fits(status, complaint, has_wait=asked_s is not None))
+    if rule.error is ThrottleError:
+        asked_s = server_wait_s(reply.headers, now_unix=now_unix, is_throttle=True)
+    said = _redirect_target(reply) if status in range(300, 400) else complaint.message
+    parts = [f"{host} answered {status}", rule.hint, one_line(said, redact=redact)]
+    detail = ": ".join(part for part in parts if part)
+    return rule.error(detail, code=rule.code, status=status, wait_s=asked_s)
+
+
+def read_complaint(body: bytes) -> Complaint:
+    """Return what an error body says, in any of the shapes that are about.
+
+    `{"error": {"message", "code", "type"}}`, `{"error": "text"}`, the same without the wrapper,
+    `{"detail": ...}`, or no JSON at all, which gives no codes and no message: a page of HTML
+    helps nobody.
+    """
+    try:
+        parsed = orjson.loads(body)
+    except orjson.JSONDecodeError:
+        return Complaint(frozenset(), "")
+    if not isinstance(parsed, dict):
+        return Complaint(frozenset(), "")
+    error = parsed.get("error", parsed)
+    if not isinstance(error, dict):
+        return Complaint(frozenset(), error if isinstance(error, str) else "")
+    words = [error.get(name) for name in ("code", "type", "status")]
+    metadata = error.get("metadata")
+    if isinstance(metadata, dict):
+        words.append(metadata.get("error_type"))
+        # OpenRouter reports a moderated prompt as a 403 with the flagged text beside it.
+        words.append("moderation" if "flagged_input" in metadata else None)
+    codes = frozenset(word.lower() for word in words if isinstance(word, str))
+    said = (error.get(name) for name in ("message", "detail", "error"))
+    return Complaint(codes, next((text for text in said if isinstance(text, str)), ""))
+
+
+def _redirect_target(reply: Reply) -> str:
+    """Name the host only: a path or query of a redirect may hold anything."""
+    try:
+        target = httpx.URL(reply.headers.get("location", "")).host
+    except httpx.InvalidURL:
+        target = ""
+    return f"redirects are not followed (to {target or 'the same host'}); correct the base URL"

@@ -1,0 +1,102 @@
+"""The columns that are added to a row."""
+
+from __future__ import annotations
+
+from decimal import Decimal
+from typing import TYPE_CHECKING, Protocol
+
+from inference_forge.core.columns import FAILURE_COLUMNS
+from inference_forge.models import Classification, Failure
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable
+
+    from inference_forge.models import ResolvedRow
+
+COLLISION_PREFIX = "forge_"
+DETAIL_PLACE = FAILURE_COLUMNS.index("error_detail")
+_RUN_COLUMNS = ("complexity", "cache_hit", "tokens", "cost", "currency", "model")
+
+Value = str | int | bool | Decimal | None
+"""A cell that is added: None is blank in a table and null in JSON."""
+
+
+class AddedColumns(Protocol):
+    """Columns added to every row of one file."""
+
+    @property
+    def names(self) -> tuple[str, ...]:
+        """Their names, without prefix."""
+
+    def values(self, row: ResolvedRow) -> list[Value]:
+        """Return one value per name."""
+
+
+class ResultColumns:
+    """What a results file adds.
+
+    Arguments:
+        fields: the taxonomy's field names.
+        has_reasoning: whether the model's reasoning is added at the end.
+    """
+
+    def __init__(self, fields: tuple[str, ...], *, has_reasoning: bool) -> None:
+        self._fields = fields
+        self._has_reasoning = has_reasoning
+        self.names: tuple[str, ...] = fields + _RUN_COLUMNS
+        if has_reasoning:
+            self.names += ("reasoning",)
+
+    def values(self, row: ResolvedRow) -> list[Value]:
+        """Return a classified row's values; None for a field without one."""
+        answer = row.outcome
+        if not isinstance(answer, Classification):
+            raise TypeError("only classified rows go into the results")
+        cost = row.spending.cost
+        values: list[Value] = [*map(answer.values.get, self._fields)]
+        values += (
+            row.complexity,
+            row.cache_hit,
+            row.spending.usage.total_tokens,
+            cost.amount if cost else None,
+            cost.currency if cost else None,
+            answer.model,
+        )
+        if self._has_reasoning:
+            values.append(answer.reasoning)
+        return values
+
+
+class FailureColumns:
+    """What a failures file adds."""
+
+    names: tuple[str, ...] = FAILURE_COLUMNS
+
+    def values(self, row: ResolvedRow) -> list[Value]:
+        """Return a failed row's values."""
+        failure = row.outcome
+        if not isinstance(failure, Failure):
+            raise TypeError("only failed rows go into the failures")
+        tokens = row.spending.usage.total_tokens
+        return [failure.code, failure.detail, failure.attempts, tokens]
+
+
+def plain_decimal(amount: Decimal) -> str:
+    """Return the amount without exponent, and without zeros that say nothing."""
+    text = f"{amount:f}"
+    return text.rstrip("0").rstrip(".") if "." in text else text
+
+
+def collisions(names: Iterable[str], taken: Iterable[str]) -> list[str]:
+    """Return which of `names` are taken, compared without case."""
+    folded = {name.casefold() for name in taken}
+    return [name for name in names if name.casefold() in folded]
+
+
+def free_prefix(names: Iterable[str], taken: Iterable[str]) -> str:
+    """Return the prefix under which none of `names` is taken, the shortest of `forge_` repeated."""
+    names, taken = list(names), list(taken)
+    prefix = ""
+    while collisions([prefix + name for name in names], taken):
+        prefix += COLLISION_PREFIX
+    return prefix

@@ -1,0 +1,211 @@
+"""Decide which columns the results and the failures have."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Protocol
+
+from inference_forge.adapters.sinks.added import (
+    COLLISION_PREFIX,
+    AddedColumns,
+    FailureColumns,
+    ResultColumns,
+    collisions,
+    free_prefix,
+)
+from inference_forge.adapters.sinks.objects import ObjectEncoder, unique_names
+from inference_forge.adapters.sinks.options import OutputKind
+from inference_forge.adapters.sinks.table import TableEncoder
+from inference_forge.core.columns import resolve_column
+from inference_forge.core.json_text import load
+from inference_forge.errors import UsageError
+from inference_forge.events import Warned
+from inference_forge.models import Failure, JsonRecord
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from inference_forge.adapters.sinks.options import OutputFormat, SinkOptions
+    from inference_forge.models import Record, ResolvedRow
+
+
+class Encoder(Protocol):
+    """Makes bytes of rows, for one file."""
+
+    def head(self) -> bytes:
+        """Return what begins the file."""
+
+    def row(self, row: ResolvedRow) -> bytes | Failure:
+        """Return the row's bytes, or why it does not fit; a failed row always fits."""
+
+    def tail(self) -> bytes:
+        """Return what ends the file."""
+
+
+@dataclass(frozen=True, slots=True)
+class Encoders:
+    """The encoders of a run's two files."""
+
+    results: Encoder
+    failures: Encoder
+
+
+class Layout:
+    """The columns of both files.
+
+    Arguments:
+        columns: the input's columns; None when its rows are objects.
+        results: format of the results.
+        failures: format of the failures.
+        options: what is added, kept and guarded.
+
+    Raises:
+        UsageError: `keep` or `drop` name a column that the input does not have, or the prefix
+            leads to a name that it has.
+    """
+
+    def __init__(
+        self,
+        columns: tuple[str, ...] | None,
+        *,
+        results: OutputFormat,
+        failures: OutputFormat,
+        options: SinkOptions,
+    ) -> None:
+        self._columns = columns
+        self._results = results
+        self._failures = failures
+        self._options = options
+        self._added = ResultColumns(options.fields, has_reasoning=options.has_reasoning)
+        self._warnings: list[Warned] = []
+        if columns is not None:
+            self._check(columns)
+
+    @property
+    def needs_rows(self) -> bool:
+        """Whether the input's columns are only known from its rows."""
+        return self._columns is None
+
+    @property
+    def warnings(self) -> tuple[Warned, ...]:
+        """What the user should know about the columns."""
+        return tuple(self._warnings)
+
+    def decide(self, records: Sequence[Record]) -> Encoders:
+        """Return the encoders, given the input's first rows."""
+        columns = self._columns
+        if columns is None:
+            keys: dict[str, None] = {}
+            for record in records:
+                if isinstance(record, JsonRecord):
+                    keys.update(dict.fromkeys(load(record.raw)))
+            columns = tuple(keys)
+        is_kept = self._kept(columns)
+        kept = [name for name, flag in zip(columns, is_kept, strict=True) if flag]
+        failures = FailureColumns()
+        return Encoders(
+            results=self._encoder(
+                self._results,
+                self._added,
+                columns=columns,
+                prefix=self._result_prefix(kept),
+                is_kept=None if all(is_kept) else is_kept,
+            ),
+            failures=self._encoder(
+                self._failures,
+                failures,
+                columns=columns,
+                prefix=self._failure_prefix(failures, columns),
+                is_kept=None,
+            ),
+        )
+
+    def _encoder(
+        self,
+        format_: OutputFormat,
+        added: AddedColumns,
+        *,
+        columns: tuple[str, ...],
+        prefix: str,
+        is_kept: list[bool] | None,
+    ) -> Encoder:
+        """Return the encoder of one file."""
+        is_strict = added is self._added
+        if format_.is_table:
+            return TableEncoder(
+                format_,
+                added,
+                prefix=prefix,
+                columns=columns,
+                is_kept=is_kept,
+                guard=self._options.guard,
+                has_bom=self._options.has_bom,
+                is_strict=is_strict,
+            )
+        return ObjectEncoder(
+            added,
+            prefix=prefix,
+            columns=columns,
+            is_kept=is_kept,
+            keep=self._options.keep if is_strict else (),
+            drop=self._options.drop if is_strict else (),
+            is_list=format_.kind is OutputKind.JSON,
+            is_strict=is_strict,
+        )
+
+    def _kept(self, columns: Sequence[str]) -> list[bool]:
+        """Return for each column whether it goes into the results."""
+        if self._columns is None:
+            keep, drop = set(self._options.keep), set(self._options.drop)
+            return [(not keep or name in keep) and name not in drop for name in columns]
+        keep_at = {i for name in self._options.keep for i in resolve_column(columns, name)}
+        drop_at = {i for name in self._options.drop for i in resolve_column(columns, name)}
+        return [
+            (not self._options.keep or i in keep_at) and i not in drop_at
+            for i in range(len(columns))
+        ]
+
+    def _result_prefix(self, kept: Sequence[str]) -> str:
+        """Return the prefix of the results' added columns, and warn when one is needed."""
+        if self._options.prefix is not None:
+            return self._options.prefix
+        prefix = free_prefix(self._added.names, kept)
+        if prefix:
+            taken = ", ".join(collisions(self._added.names, kept))
+            self._warn(
+                "column_prefix",
+                f"the input has columns named like added ones ({taken}): all added columns "
+                f"begin with {prefix}; --prefix chooses another prefix",
+            )
+        return prefix
+
+    def _failure_prefix(self, added: AddedColumns, columns: Sequence[str]) -> str:
+        """Return the prefix of the failures' added columns, and warn when one is needed."""
+        if self._columns is None and not self._failures.is_table:
+            return ""  # decided for each object, which then cannot fail again
+        prefix = free_prefix(added.names, columns)
+        if prefix:
+            self._warn(
+                "failure_prefix",
+                f"in the failures file, error and the other added columns begin with {prefix}, "
+                "because the input has columns of these names",
+            )
+        return prefix
+
+    def _check(self, columns: tuple[str, ...]) -> None:
+        """Refuse options that do not fit the input's columns."""
+        flags = self._kept(columns)
+        prefix = self._options.prefix
+        if prefix is None:
+            return
+        kept = [name for name, flag in zip(unique_names(columns), flags, strict=True) if flag]
+        taken = collisions((prefix + name for name in self._added.names), kept)
+        if taken:
+            raise UsageError(
+                f"With --prefix {prefix!r} the added columns {', '.join(taken)} have the names "
+                f"of input columns; try --prefix {COLLISION_PREFIX}{prefix}."
+            )
+
+    def _warn(self, code: str, message: str) -> None:
+        """Take note of something the user should know."""
+        self._warnings.append(Warned(code, message))

@@ -1,0 +1,178 @@
+"""Write rows as JSON objects: one per line, or as one list."""
+
+from __future__ import annotations
+
+from decimal import Decimal
+from itertools import compress
+from typing import TYPE_CHECKING, assert_never
+
+import orjson
+
+from inference_forge.adapters.sinks.added import collisions, free_prefix, plain_decimal
+from inference_forge.core.json_text import load, members
+from inference_forge.models import CellRecord, Failure, JsonRecord, RawRecord
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from inference_forge.adapters.sinks.added import AddedColumns
+    from inference_forge.models import ResolvedRow
+
+RAW_KEY = "raw"
+"""Member that holds a row which could not be read."""
+
+# Inputs have few sets of keys; one with more gains nothing from remembering them.
+_MAX_KNOWN_KEYS = 1_000
+
+
+class ObjectEncoder:
+    """Objects of one file.
+
+    Arguments:
+        added: the members at the end.
+        prefix: put before the added members' names.
+        columns: the input's columns, for rows of a table.
+        is_kept: one flag per input column; None keeps all.
+        keep: members of input objects that are written; empty for all.
+        drop: members of input objects that are not written.
+        is_list: whether the file is one JSON list.
+        is_strict: whether a row whose own members have an added name is refused; else that row's
+            added members take a prefix.
+    """
+
+    def __init__(
+        self,
+        added: AddedColumns,
+        *,
+        prefix: str,
+        columns: tuple[str, ...],
+        is_kept: Sequence[bool] | None,
+        keep: tuple[str, ...],
+        drop: tuple[str, ...],
+        is_list: bool,
+        is_strict: bool,
+    ) -> None:
+        self._added = added
+        self._names = [prefix + name for name in added.names]
+        self._cost_place = added.names.index("cost") if "cost" in added.names else None
+        names = unique_names(columns)
+        self._columns = names if is_kept is None else list(compress(names, is_kept))
+        self._is_kept = is_kept
+        self._keep = frozenset(keep)
+        self._drop = frozenset(drop)
+        self._is_list = is_list
+        self._is_strict = is_strict
+        self._is_first = True
+        self._known_keys: dict[tuple[str, ...], list[str]] = {}
+
+    def head(self) -> bytes:
+        """Return what begins the file."""
+        return b"[\n" if self._is_list else b""
+
+    def tail(self) -> bytes:
+        """Return what ends the file."""
+        if not self._is_list:
+            return b""
+        return b"]\n" if self._is_first else b"\n]\n"
+
+    def row(self, row: ResolvedRow) -> bytes | Failure:
+        """Return one object with what separates it, or why the row does not fit."""
+        record = row.row.record
+        match record:
+            case JsonRecord():
+                encoded = self._spliced(record.raw, row)
+            case CellRecord():
+                cells = record.cells
+                kept = cells if self._is_kept is None else compress(cells, self._is_kept)
+                encoded = _dump(
+                    {**dict(zip(self._columns, kept, strict=True)), **self._members(row)}
+                )
+            case RawRecord():
+                encoded = _dump({RAW_KEY: record.text, **self._members(row)})
+            case _:
+                assert_never(record)
+        if isinstance(encoded, Failure):
+            return encoded
+        if not self._is_list:
+            return encoded + b"\n"
+        separator = b"" if self._is_first else b",\n"
+        self._is_first = False
+        return separator + encoded
+
+    def _spliced(self, raw: bytes, row: ResolvedRow) -> bytes | Failure:
+        """Return the object's own bytes with the added members at the end."""
+        keys = tuple(load(raw))
+        taken = self._known_keys.get(keys)
+        if taken is None:
+            taken = collisions(self._names, filter(self._is_written, keys))
+            if len(self._known_keys) >= _MAX_KNOWN_KEYS:
+                self._known_keys.clear()
+            self._known_keys[keys] = taken
+        if taken and self._is_strict:
+            shown = ", ".join(map(repr, taken))
+            detail = f"the row has members named {shown} like added ones; choose another --prefix"
+            return Failure("column_collision", detail)
+        prefix = free_prefix(self._names, keys) if taken else ""
+        if self._keep or self._drop:
+            raw = self._filtered(raw)
+            keys = keys if raw != b"{}" else ()
+        joint = b"," if keys else b""
+        return raw[:-1] + joint + _dump(self._members(row, prefix))[1:]
+
+    def _filtered(self, raw: bytes) -> bytes:
+        """Return the object with the members that are written, each byte for byte."""
+        parts = [
+            raw[member.start : member.end]
+            for member in members(raw)
+            if self._is_written(member.key)
+        ]
+        return b"{" + b",".join(parts) + b"}"
+
+    def _is_written(self, key: str) -> bool:
+        """Return whether a member of an input object goes into the file."""
+        return (not self._keep or key in self._keep) and key not in self._drop
+
+    def _members(self, row: ResolvedRow, prefix: str = "") -> dict[str, object]:
+        """Return the added members."""
+        names = [prefix + name for name in self._names] if prefix else self._names
+        added: dict[str, object] = dict(zip(names, self._added.values(row), strict=True))
+        if self._cost_place is not None:
+            name = names[self._cost_place]
+            cost = added[name]
+            if isinstance(cost, Decimal):
+                # orjson knows no decimals; a fragment is written as it is.
+                added[name] = orjson.Fragment(plain_decimal(cost))
+        return added
+
+
+def unique_names(columns: Sequence[str]) -> list[str]:
+    """Return one name per column that no other has: `Comment`, `Comment_2`, `column_3`.
+
+    A column keeps its name if it can; a made-up name that is taken counts on.
+    """
+    taken = set(columns)
+    used: set[str] = set()
+    names = []
+    for position, column in enumerate(columns, 1):
+        name = column or f"column_{position}"
+        number = 2
+        stem = name
+        while name in used or (name != column and name in taken):
+            name = f"{stem}_{number}"
+            number += 1
+        used.add(name)
+        names.append(name)
+    return names
+
+
+def _dump(value: dict[str, object]) -> bytes:
+    """Return the object as JSON; half a surrogate pair, which UTF-8 cannot hold, becomes `?`."""
+    try:
+        return orjson.dumps(value)
+    except TypeError:
+        return orjson.dumps(
+            {
+                key: part.encode("utf-8", "replace").decode() if isinstance(part, str) else part
+                for key, part in value.items()
+            }
+        )

@@ -1,0 +1,92 @@
+"""What can be chosen about the output."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from enum import StrEnum
+from pathlib import PurePath
+
+from inference_forge.errors import UsageError
+from inference_forge.settings import CsvGuard
+
+DEFAULT_FIELDS = ("category", "priority", "summary")
+
+
+class OutputKind(StrEnum):
+    """How rows stand in a file."""
+
+    CSV = "csv"
+    TSV = "tsv"
+    JSONL = "jsonl"
+    NDJSON = "ndjson"
+    JSON = "json"
+
+
+@dataclass(frozen=True, slots=True)
+class OutputFormat:
+    """A file's format.
+
+    Attributes:
+        kind: how rows stand in it.
+        is_gzip: whether it is packed.
+    """
+
+    kind: OutputKind
+    is_gzip: bool = False
+
+    @property
+    def is_table(self) -> bool:
+        """Whether rows are cells under a header."""
+        return self.kind in (OutputKind.CSV, OutputKind.TSV)
+
+    @property
+    def delimiter(self) -> str:
+        """What separates the cells of a table."""
+        return "\t" if self.kind is OutputKind.TSV else ","
+
+
+@dataclass(frozen=True, slots=True)
+class SinkOptions:
+    """What is written besides the input's own columns, and how.
+
+    Attributes:
+        fields: the taxonomy's field names, in order.
+        prefix: put before every added column; None adds `forge_` only when a name is taken.
+        has_reasoning: whether a column `reasoning` is added at the end.
+        guard: which CSV cells are guarded against formulas.
+        keep: input columns that go into the results, by name; empty for all.
+        drop: input columns that do not go into the results; failures always have all.
+        has_bom: whether a table begins with a byte order mark, as its input did.
+    """
+
+    fields: tuple[str, ...] = DEFAULT_FIELDS
+    prefix: str | None = None
+    has_reasoning: bool = False
+    guard: CsvGuard = CsvGuard.ADDED
+    keep: tuple[str, ...] = ()
+    drop: tuple[str, ...] = ()
+    has_bom: bool = False
+
+
+def format_of(path: str, default: OutputFormat | None = None) -> OutputFormat:
+    """Return the format that a file's extension names.
+
+    Arguments:
+        path: the file.
+        default: for names without a known extension, such as `/dev/null`; None for an error.
+
+    Raises:
+        UsageError: the extension names no format, and there is no default.
+    """
+    name = PurePath(path.casefold())
+    is_gzip = name.suffix == ".gz"
+    extension = name.with_suffix("").suffix if is_gzip else name.suffix
+    try:
+        return OutputFormat(OutputKind(extension.removeprefix(".")), is_gzip)
+    except ValueError as exc:
+        if default is not None:
+            return default
+        raise UsageError(
+            f"{path}: the extension names no known format; use one of .{', .'.join(OutputKind)}, "
+            "each also .gz."
+        ) from exc

@@ -1,0 +1,187 @@
+"""Write rows as CSV (RFC 4180, line feeds, UTF-8) or TSV."""
+
+from __future__ import annotations
+
+import codecs
+import re
+from itertools import compress
+from typing import TYPE_CHECKING, Any, assert_never
+
+from inference_forge.adapters.sinks.added import DETAIL_PLACE, Value, plain_decimal
+from inference_forge.core.formula import TRIGGERS, guard_cell
+from inference_forge.core.json_text import compact, load, members
+from inference_forge.models import CellRecord, Failure, JsonRecord, RawRecord
+from inference_forge.settings import CsvGuard
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Sequence
+
+    from inference_forge.adapters.sinks.added import AddedColumns
+    from inference_forge.adapters.sinks.options import OutputFormat
+    from inference_forge.models import ResolvedRow
+
+_MAX_RAW_CHARS = 2_000
+_ONLY_STRINGS = {str}
+_CONTROLS = {code: f"\\x{code:02x}" for code in (*range(0x20), 0x7F)}
+
+
+class TableEncoder:
+    """Lines of one table.
+
+    Arguments:
+        format_: its delimiter counts.
+        added: the columns at the end.
+        prefix: put before the added columns' names.
+        columns: the input's columns.
+        is_kept: one flag per input column; None keeps all.
+        guard: which cells are guarded against formulas.
+        has_bom: whether the table begins with a byte order mark.
+        is_strict: whether a row with an unknown column is refused; else what cannot be shown is
+            named in the failure's detail.
+    """
+
+    def __init__(
+        self,
+        format_: OutputFormat,
+        added: AddedColumns,
+        *,
+        prefix: str,
+        columns: tuple[str, ...],
+        is_kept: Sequence[bool] | None,
+        guard: CsvGuard,
+        has_bom: bool,
+        is_strict: bool,
+    ) -> None:
+        self._delimiter = format_.delimiter
+        self._special = re.compile(f'["\r\n{re.escape(self._delimiter)}]')
+        self._added = added
+        self._columns = columns
+        self._places = {name: i for i, name in enumerate(columns)}
+        self._is_kept = is_kept
+        self._guard = guard
+        self._triggers = frozenset() if guard is CsvGuard.OFF else TRIGGERS
+        self._has_bom = has_bom
+        self._is_strict = is_strict
+        self._header = (
+            *self._keep(columns),
+            *(prefix + name for name in added.names),
+        )
+
+    def head(self) -> bytes:
+        """Return the header line."""
+        bom = codecs.BOM_UTF8 if self._has_bom else b""
+        return bom + self._line(list(self._header))
+
+    def row(self, row: ResolvedRow) -> bytes | Failure:
+        """Return one line, or why the row does not fit the table."""
+        record = row.row.record
+        values = self._added.values(row)
+        match record:
+            case CellRecord():
+                cells = list(self._keep(record.cells))
+                if self._guard is CsvGuard.ALL:
+                    cells = [guard_cell(cell) for cell in cells]
+            case JsonRecord():
+                by_column, unknown = self._spread(record.raw)
+                if unknown and self._is_strict:
+                    return _unknown_column(unknown)
+                cells = list(self._keep(by_column))
+                if unknown:
+                    _note(values, f"columns not in this table: {', '.join(unknown)}")
+            case RawRecord():
+                cells = [""] * len(list(self._keep(self._columns)))
+                raw = record.text[:_MAX_RAW_CHARS].translate(_CONTROLS)
+                _note(values, f"the row reads: {raw}")
+            case _:
+                assert_never(record)
+        cells += map(self._cell, values)
+        return self._line(cells)
+
+    def tail(self) -> bytes:
+        """Return what ends the table: nothing."""
+        return b""
+
+    def _keep(self, cells: Sequence[str]) -> Iterable[str]:
+        """Return the cells of the columns that are written."""
+        return cells if self._is_kept is None else compress(cells, self._is_kept)
+
+    def _spread(self, raw: bytes) -> tuple[list[str], list[str]]:
+        """Return one cell per input column, and the members that have none."""
+        cells = [""] * len(self._columns)
+        unknown = []
+        triggers = self._triggers
+        for key, cell in json_cells(raw).items():
+            place = self._places.get(key)
+            if place is None:
+                unknown.append(key)
+            else:
+                cells[place] = guard_cell(cell) if cell[:1] in triggers else cell
+        return cells, unknown
+
+    def _cell(self, value: Value) -> str:
+        """Return an added value as it stands in a cell."""
+        if isinstance(value, str):
+            return guard_cell(value) if value[:1] in self._triggers else value
+        if value is None:
+            return ""
+        if isinstance(value, bool):
+            return "true" if value else "false"
+        return str(value) if isinstance(value, int) else plain_decimal(value)
+
+    def _line(self, cells: list[str]) -> bytes:
+        """Return the cells as one line, quoted where needed.
+
+        The csv module's writer leaves a lone carriage return unquoted, which a reader takes for
+        the end of the line, and is slower.
+        """
+        delimiter = self._delimiter
+        line = delimiter.join(cells)
+        if '"' in line or "\n" in line or "\r" in line:
+            special = self._special
+            line = delimiter.join([_quoted(c) if special.search(c) else c for c in cells])
+        elif line.count(delimiter) >= len(cells):
+            line = delimiter.join([f'"{c}"' if delimiter in c else c for c in cells])
+        # A line of one empty cell would be a blank line, which is no row.
+        return (line or '""').encode("utf-8", "replace") + b"\n"
+
+
+def _quoted(cell: str) -> str:
+    """Return the cell in quotes, its own doubled (RFC 4180, section 2)."""
+    return '"' + cell.replace('"', '""') + '"'
+
+
+def json_cells(raw: bytes) -> dict[str, str]:
+    """Return an object's members as cells.
+
+    Strings come as they are, numbers as written, null blank, lists and objects as JSON without
+    white space.
+    """
+    value: dict[str, Any] = load(raw)
+    if set(map(type, value.values())) <= _ONLY_STRINGS:
+        # `load` gives a number that orjson refuses as a string, which is how it is written.
+        return value
+    exact = {member.key: member.value for member in members(raw)}
+    return {key: _json_cell(member, exact[key]) for key, member in value.items()}
+
+
+def _json_cell(value: object, exact: bytes) -> str:
+    """Return one member as a cell."""
+    if isinstance(value, str):
+        return value
+    if value is None:
+        return ""
+    if isinstance(value, dict | list):
+        exact = compact(exact)
+    return exact.decode("utf-8")
+
+
+def _note(values: list[Value], note: str) -> None:
+    """Add a note to a failure's detail."""
+    values[DETAIL_PLACE] = f"{values[DETAIL_PLACE]}; {note}"
+
+
+def _unknown_column(names: Sequence[str]) -> Failure:
+    """Return the failure of a row that has columns which the table lacks."""
+    shown = ", ".join(map(repr, names))
+    detail = f"the table's columns were set by the first rows and lack {shown}; write JSON lines"
+    return Failure("unknown_column", detail)

@@ -1,0 +1,172 @@
+"""Find the list of tickets in one JSON document, and hand out its elements."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from inference_forge.adapters.sources.json_items import MAX_ITEM_BYTES, BadItem
+from inference_forge.adapters.sources.json_scanner import JsonScanner, NeedMoreError
+from inference_forge.core.json_text import JsonTextError, load
+from inference_forge.errors import InputError
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from inference_forge.adapters.sources.decoding import Utf8Chunks
+
+LIST_KEYS = (
+    "tickets",
+    "data",
+    "items",
+    "results",
+    "issues",
+    "conversations",
+    "result",
+    "records",
+    "nodes",
+    "value",
+)
+"""Members that hold the list of tickets: as Zendesk, Jira, Freshdesk, Intercom and HubSpot name
+it, then ServiceNow (`result`, `records`), GraphQL (`nodes`) and OData (`value`)."""
+
+_BATCH_ELEMENTS = 500
+_MAX_DEPTH = 4
+_MAX_LISTED = 20
+
+# No element is empty: a value has at least one byte.
+_END = b""
+
+
+class JsonDocument:
+    """Elements of a document's list of tickets.
+
+    Arguments:
+        chunks: the document's bytes.
+        path: what messages call the input.
+        max_bytes: longest element that is handed out.
+    """
+
+    def __init__(self, chunks: Utf8Chunks, path: str, *, max_bytes: int = MAX_ITEM_BYTES) -> None:
+        self._scanner = JsonScanner(chunks.read, path, max_bytes=max_bytes)
+        self._depth = 0
+        self._members: list[str] = []
+        self._is_empty = True
+        self._is_before_value = False
+
+    def items(self) -> Iterator[list[bytes | BadItem]]:
+        """Yield the list's elements in order, in lists as they come out of the file.
+
+        Raises:
+            InputError: the document is broken or holds no list of tickets; what was whole
+                before that has been yielded.
+        """
+        self._enter_list()
+        batch: list[bytes | BadItem] = []
+        try:
+            while (element := self._next_element(may_wait=not batch)) != _END:
+                if element is not None:
+                    batch.append(element)
+                if element is None or len(batch) >= _BATCH_ELEMENTS:
+                    yield batch
+                    batch = []
+        except InputError:
+            if batch:
+                yield batch
+            raise
+        if batch:
+            yield batch
+        self._leave_document()
+
+    def _enter_list(self) -> None:
+        """Move behind the opening bracket of the list of tickets."""
+        first = self._scanner.peek()
+        if first == b"[":
+            self._scanner.step()
+        elif first == b"{":
+            if not self._find_list():
+                shown = ", ".join(map(repr, self._members[:_MAX_LISTED])) or "none"
+                self._scanner.fail(
+                    f"no list of tickets was found under {', '.join(LIST_KEYS)}; the members "
+                    f"are {shown}. For one object per line add --input-format jsonl"
+                )
+        elif first:
+            self._scanner.fail("this is neither a JSON list nor an object that holds one")
+        else:
+            self._scanner.fail("is empty: expected a JSON list or an object that holds one")
+        self._depth += 1
+
+    def _find_list(self) -> bool:
+        """Move behind the bracket of the first list under a known key, or behind the object."""
+        scanner = self._scanner
+        scanner.expect(b"{")
+        self._depth += 1
+        while scanner.peek() != b"}":
+            if self._enter_member():
+                return True
+            if scanner.peek() != b"}":
+                scanner.expect(b",")
+                if scanner.peek() == b"}":
+                    scanner.fail("a member must follow the comma")
+        scanner.step()
+        self._depth -= 1
+        return False
+
+    def _enter_member(self) -> bool:
+        """Move into the list that a member is or holds, or behind the member."""
+        scanner = self._scanner
+        name = self._member_name()
+        scanner.expect(b":")
+        if name in LIST_KEYS:
+            first = scanner.peek()
+            if first == b"[":
+                scanner.step()
+                return True
+            if first == b"{" and self._depth < _MAX_DEPTH:
+                return self._find_list()
+        scanner.skip()
+        return False
+
+    def _member_name(self) -> str:
+        """Return the name of the member that begins here."""
+        if self._scanner.peek() != b'"':
+            self._scanner.fail("expected a member's name in quotes")
+        raw = self._scanner.take()
+        try:
+            name = "" if isinstance(raw, BadItem) else str(load(raw))
+        except JsonTextError as exc:
+            self._scanner.fail(f"a member's name is no JSON string ({exc})")
+        self._members.append(name)
+        return name
+
+    def _next_element(self, *, may_wait: bool) -> bytes | BadItem | None:
+        """Return the next element, `_END` behind the last, None when it has not come yet."""
+        scanner = self._scanner
+        scanner.may_wait = may_wait
+        try:
+            if not self._is_before_value:
+                if self._is_behind_list(scanner.peek()):
+                    return _END
+                self._is_before_value = True
+            element = scanner.take()
+        except NeedMoreError:
+            return None
+        finally:
+            scanner.may_wait = True
+        self._is_before_value = False
+        self._is_empty = False
+        return element
+
+    def _is_behind_list(self, first: bytes) -> bool:
+        """Move behind what separates elements, or behind the list's end."""
+        if self._is_empty and first != b"]":
+            return False
+        if first not in (b",", b"]"):
+            self._scanner.fail("expected ',' or ']' behind a list's element")
+        self._scanner.step()
+        return first == b"]"
+
+    def _leave_document(self) -> None:
+        """Move behind the document, of which nothing but brackets may be missing."""
+        self._scanner.leave(self._depth - 1)
+        if self._scanner.peek():
+            self._scanner.fail("something follows the end of the document")

@@ -1,0 +1,181 @@
+"""Step through one JSON document of any size, value by value, in bounded memory.
+
+The scanner looks at brackets and strings only: it finds where a value ends and hands out its
+bytes. Whether they are JSON is found out when they are read, so a bad value costs one row and
+not the document.
+"""
+
+from __future__ import annotations
+
+import re
+from typing import TYPE_CHECKING, NoReturn
+
+from inference_forge.adapters.sources.json_items import MAX_ITEM_BYTES, BadItem, too_long
+from inference_forge.core.json_text import STRING
+from inference_forge.errors import InputError
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+_NOT_SPACE = re.compile(rb"[^ \t\r\n]")
+_STRING = re.compile(STRING, re.DOTALL)
+_SCALAR = re.compile(rb"[^ \t\r\n,\]}\[{\":]+")
+# What stands between brackets, strings as a whole: skipped at the speed of the regex engine.
+_BETWEEN = rb'(?:[^"\[\]{}]++|' + STRING + rb")*+"
+_FILLER = re.compile(_BETWEEN, re.DOTALL)
+_BRACKET = re.compile(_BETWEEN + rb"([\[\]{}])", re.DOTALL)
+
+
+class NeedMoreError(Exception):
+    """The bytes that have come end here; nothing was moved."""
+
+
+class JsonScanner:
+    """A place in a JSON document.
+
+    Arguments:
+        read: returns the next bytes of the document, none at its end.
+        path: what messages call the input.
+        max_bytes: longest value that is handed out.
+
+    Attributes:
+        may_wait: False to raise `NeedMoreError` instead of reading more bytes.
+    """
+
+    def __init__(
+        self, read: Callable[[], bytes], path: str, *, max_bytes: int = MAX_ITEM_BYTES
+    ) -> None:
+        self._read = read
+        self._path = path
+        self._max_bytes = max_bytes
+        self._buffer = b""
+        self._at = 0
+        self._line = 1
+        self._column = 1
+        self.may_wait = True
+
+    def peek(self) -> bytes:
+        """Return the next byte that is no white space, and stand before it; empty at the end."""
+        while True:
+            found = _NOT_SPACE.search(self._buffer, self._at)
+            if found:
+                self._at = found.start()
+                return found.group()
+            self._at = len(self._buffer)
+            if not self._fill():
+                return b""
+
+    def step(self) -> None:
+        """Move behind the byte that `peek` returned."""
+        self._at += 1
+
+    def expect(self, wanted: bytes) -> None:
+        """Move behind the next byte, which must be `wanted`."""
+        if self.peek() != wanted:
+            self.fail(f"expected {wanted.decode()!r}")
+        self.step()
+
+    def take(self) -> bytes | BadItem:
+        """Return the bytes of the next value and move behind it.
+
+        Raises:
+            InputError: there is no value, or the document ends in it.
+        """
+        end = self._value_end(self.peek())
+        if end is None or end - self._at > self._max_bytes:
+            head = self._buffer[self._at : self._at + self._max_bytes]
+            self.skip()
+            return too_long(head)
+        value = self._buffer[self._at : end]
+        self._at = end
+        return value
+
+    def skip(self) -> None:
+        """Move behind the next value, however long a list or object it is."""
+        first = self.peek()
+        if first and first in b"[{":
+            self.step()
+            self.leave(1)
+        else:
+            end = self._value_end(first)
+            if end is None or end - self._at > self._max_bytes:
+                self.fail(f"a string is longer than {self._max_bytes:,} bytes")
+            self._at = end
+
+    def leave(self, depth: int) -> None:
+        """Move behind the closing brackets of the `depth` innermost lists and objects."""
+        while depth:
+            found = _BRACKET.match(self._buffer, self._at)
+            if found:
+                self._at = found.end()
+                depth += 1 if found[1] in b"[{" else -1
+                continue
+            filler = _FILLER.match(self._buffer, self._at)
+            self._at = filler.end() if filler else self._at
+            if len(self._buffer) - self._at > self._max_bytes:
+                self.fail(f"a string is longer than {self._max_bytes:,} bytes")
+            if not self._fill():
+                self.fail("the document ends too early; is it complete?")
+
+    def fail(self, message: str) -> NoReturn:
+        """Raise the error that `message` holds at this place."""
+        self._drop()
+        raise InputError(message, path=self._path, line=self._line, column=self._column)
+
+    def _value_end(self, first: bytes) -> int | None:
+        """Return the offset behind the value that begins here; None when it is too long."""
+        if first and first in b"[{":
+            return self._nested_end()
+        is_string = first == b'"'
+        pattern = _STRING if is_string else _SCALAR
+        if first and not is_string and not _SCALAR.match(first):
+            self.fail(f"expected a value, found {first.decode()!r}")
+        while True:
+            found = pattern.match(self._buffer, self._at)
+            # A number or word ends where something else begins, which must be there to tell.
+            if found and (is_string or found.end() < len(self._buffer)):
+                return found.end()
+            if len(self._buffer) - self._at > self._max_bytes:
+                return None
+            if not self._fill():
+                if is_string or not first:
+                    self.fail("the document ends too early; is it complete?")
+                return len(self._buffer)
+
+    def _nested_end(self) -> int | None:
+        """Return the offset behind the list or object that begins here; None if too long."""
+        length = depth = 0
+        while True:
+            while found := _BRACKET.match(self._buffer, self._at + length):
+                length = found.end() - self._at
+                depth += 1 if found[1] in b"[{" else -1
+                if depth == 0:
+                    return found.end()
+            if len(self._buffer) - self._at > self._max_bytes:
+                return None
+            if not self._fill():
+                self.fail("the document ends inside this value; is it complete?")
+
+    def _fill(self) -> bool:
+        """Read on, at least as much as is left: rescanning stays linear. False at the end."""
+        if not self.may_wait:
+            raise NeedMoreError
+        self._drop()
+        pieces = [self._buffer]
+        wanted = len(self._buffer) or 1
+        while wanted > 0 and (chunk := self._read()):
+            pieces.append(chunk)
+            wanted -= len(chunk)
+        self._buffer = b"".join(pieces)
+        return len(pieces) > 1
+
+    def _drop(self) -> None:
+        """Forget the bytes before this place, but count their lines."""
+        lines = self._buffer.count(b"\n", 0, self._at)
+        if lines:
+            self._line += lines
+            self._column = self._at - self._buffer.rindex(b"\n", 0, self._at)
+        else:
+            self._column += self._at
+        self._buffer = self._buffer[self._at :]
+        self._at = 0

@@ -1,0 +1,234 @@
+"""Open an input in the format that its name or its first bytes show."""
+
+from __future__ import annotations
+
+import codecs
+import re
+from enum import StrEnum
+from pathlib import PurePath
+from typing import TYPE_CHECKING, BinaryIO, assert_never
+
+from inference_forge.adapters.sources.bytestream import ByteStream, open_bytes
+from inference_forge.adapters.sources.csv_rows import CsvRows
+from inference_forge.adapters.sources.decoding import Utf8Chunks, check_encoding
+from inference_forge.adapters.sources.dialect import check_delimiter
+from inference_forge.adapters.sources.json_document import LIST_KEYS, JsonDocument
+from inference_forge.adapters.sources.json_fields import choose_fields
+from inference_forge.adapters.sources.json_items import json_lines
+from inference_forge.adapters.sources.json_rows import JsonRows
+from inference_forge.adapters.sources.source import FileSource, RowReader
+from inference_forge.adapters.sources.wanted import WantedColumns
+from inference_forge.core.json_text import JsonTextError, load
+from inference_forge.errors import UsageError
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+
+class InputFormat(StrEnum):
+    """How tickets stand in an input."""
+
+    CSV = "csv"
+    TSV = "tsv"
+    JSONL = "jsonl"
+    NDJSON = "ndjson"
+    JSON = "json"
+
+
+_SNIFFED_BYTES = 64 * 1024
+_LIST_OF_TICKETS = re.compile(rb'\[\s*(?:[{"\]]|$)')
+_OBJECT_WITH_LIST = re.compile(
+    rb'\{\s*"(?:' + "|".join(LIST_KEYS).encode() + rb')"\s*:\s*\[\s*(?:[{"\]]|$)'
+)
+_SCALAR = re.compile(rb"(?:null|true|false|NaN|-?Infinity|-?[0-9][0-9.eE+-]*)")
+
+
+def open_source(
+    path: str,
+    *,
+    stdin: BinaryIO | None = None,
+    input_format: str | None = None,
+    encoding: str | None = None,
+    delimiter: str | None = None,
+    text_columns: Sequence[str] = (),
+    id_column: str | None = None,
+    tenant_column: str | None = None,
+) -> FileSource:
+    """Open the tickets in `path` and decide which columns are read.
+
+    The first rows are read already, so that every error of the input as a whole that they show
+    comes from here, before anything is sent or written.
+
+    Arguments:
+        path: a file, or `-` for standard input.
+        stdin: standard input in binary; only used for `-`.
+        input_format: `csv`, `tsv`, `jsonl`, `ndjson` or `json`; None goes by the extension
+            (`.gz` behind it is allowed), for standard input JSON lines.
+        encoding: name of the text encoding; None for the byte order mark's, else UTF-8.
+        delimiter: what separates cells; None detects it.
+        text_columns: columns of the text, joined in this order; empty decides by name.
+        id_column: the id column; None decides by name.
+        tenant_column: the tenant column; None for no tenants.
+
+    Raises:
+        UsageError: an argument is wrong, the format is unknown, or no text column was found.
+        InputError: the input cannot be read.
+    """
+    wanted = WantedColumns(tuple(text_columns), id_column, tenant_column)
+    checked_encoding, checked_delimiter = check_encoding(encoding), check_delimiter(delimiter)
+    format_ = _named_format(path, input_format)
+    stream = open_bytes(path, stdin)
+    try:
+        if input_format is None and format_ in (InputFormat.JSON, InputFormat.JSONL):
+            format_ = _seen_format(stream, path, format_)
+        rows: RowReader
+        match format_:
+            case InputFormat.CSV | InputFormat.TSV:
+                is_tsv = format_ is InputFormat.TSV
+                rows = CsvRows(
+                    stream,
+                    encoding=checked_encoding,
+                    delimiter=checked_delimiter or ("\t" if is_tsv else None),
+                    wanted=wanted,
+                )
+            case InputFormat.JSONL | InputFormat.NDJSON | InputFormat.JSON:
+                rows = _json_rows(stream, format_, checked_encoding, wanted)
+            case _:
+                assert_never(format_)
+    except BaseException:
+        stream.close()
+        raise
+    return FileSource(stream, rows)
+
+
+def _json_rows(
+    stream: ByteStream, format_: InputFormat, encoding: str | None, wanted: WantedColumns
+) -> JsonRows:
+    """Return the rows of JSON lines or of a document."""
+    chunks = Utf8Chunks(stream, encoding)
+    if format_ is InputFormat.JSON:
+        items = JsonDocument(chunks, stream.name).items()
+    else:
+        items = json_lines(chunks)
+    return JsonRows(
+        items,
+        path=stream.name,
+        wanted=wanted,
+        had_bom=chunks.had_bom,
+        is_live=stream.is_live,
+    )
+
+
+def _named_format(path: str, input_format: str | None) -> InputFormat:
+    """Return the format that the flag or the extension names."""
+    if input_format is not None:
+        try:
+            return InputFormat(input_format.casefold())
+        except ValueError as exc:
+            raise UsageError(
+                f"Unknown input format {input_format!r}: use {', '.join(InputFormat)}."
+            ) from exc
+    if path == "-":
+        return InputFormat.JSONL
+    name = PurePath(path.casefold().removesuffix(".gz"))
+    try:
+        return InputFormat(name.suffix.removeprefix("."))
+    except ValueError as exc:
+        raise UsageError(
+            f"{path}: the extension names no known format ({', '.join(InputFormat)}, each also "
+            ".gz): add --input-format."
+        ) from exc
+
+
+def _seen_format(stream: ByteStream, path: str, named: InputFormat) -> InputFormat:
+    """Return the JSON format that the first bytes show.
+
+    A `.json` file often holds JSON lines; standard input may be a document. A `.jsonl` file is
+    what it says.
+
+    Raises:
+        UsageError: standard input is no JSON.
+    """
+    if path != "-" and named is InputFormat.JSONL:
+        return named
+    head = _sniff(stream)
+    if head.startswith((codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE)):
+        head = head.decode("utf-16", "ignore").encode("utf-8", "ignore")
+    head = head.removeprefix(codecs.BOM_UTF8).lstrip()
+    if path == "-" and not _may_be_json(head):
+        raise UsageError(
+            "Standard input is read as JSON lines, but its first line looks like CSV: "
+            "add --input-format csv."
+        )
+    if named is InputFormat.JSON:
+        return InputFormat.JSONL if _is_lines(head) else named
+    return InputFormat.JSON if _is_document(head) else named
+
+
+def _sniff(stream: ByteStream) -> bytes:
+    """Return the first bytes, up to a whole line or 64 KiB; nothing is lost."""
+    head = b""
+    while len(head) < _SNIFFED_BYTES and b"\n" not in head.lstrip():
+        chunk = stream.read()
+        if not chunk:
+            break
+        head += chunk
+    if head:
+        stream.push_back(head)
+    return head
+
+
+def _may_be_json(head: bytes) -> bool:
+    """Return whether the first line could be a JSON text, if only a torn one."""
+    line = head.split(b"\n", 1)[0].strip()
+    if not line or line[:1] in b"{[":
+        return True
+    if line[:1] == b'"':
+        return _load(line) is not None or b'"' not in line[1:]
+    return _SCALAR.fullmatch(line) is not None
+
+
+def _is_lines(head: bytes) -> bool:
+    """Return whether a `.json` file's content is one object per line."""
+    line, _, rest = head.partition(b"\n")
+    return rest.lstrip()[:1] == b"{" and isinstance(_load(line), dict)
+
+
+def _is_document(head: bytes) -> bool:
+    """Return whether standard input is clearly one JSON document, not lines."""
+    line, newline, rest = head.partition(b"\n")
+    value = _load(line)
+    if isinstance(value, list | dict) and rest.strip():
+        return False
+    if isinstance(value, dict):
+        return _holds_tickets(value)
+    if newline and line.strip() == b"{":
+        return True
+    return bool(_LIST_OF_TICKETS.match(head) or _OBJECT_WITH_LIST.match(head))
+
+
+def _holds_tickets(value: dict[str, object]) -> bool:
+    """Return whether an object is a list of tickets with a frame, not a ticket with a list."""
+    lists = [held for key in LIST_KEYS if isinstance(held := value.get(key), list)]
+    if not lists:
+        return False
+    first = lists[0][0] if lists[0] else {}
+    return isinstance(first, dict) and (_has_text(first) or not _has_text(value))
+
+
+def _has_text(value: dict[str, object]) -> bool:
+    """Return whether an object has a member that is known to hold a ticket's text."""
+    try:
+        choose_fields([value], WantedColumns())
+    except UsageError:
+        return False
+    return True
+
+
+def _load(line: bytes) -> object:
+    """Return the value of one line; None when it is no JSON text (or null)."""
+    try:
+        value: object = load(line.strip())
+    except JsonTextError:
+        return None
+    return value

@@ -1,0 +1,16 @@
+"""The composition root: settings in, a wired run out."""
+
+from inference_forge.app.classify import run_classify
+from inference_forge.app.job import ClassifyJob, InputResult, Watcher
+from inference_forge.app.notices import Notices
+from inference_forge.app.places import Places, user_places
+
+__all__ = [
+    "ClassifyJob",
+    "InputResult",
+    "Notices",
+    "Places",
+    "Watcher",
+    "run_classify",
+    "user_places",
+]

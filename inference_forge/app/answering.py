@@ -1,0 +1,137 @@
+"""Choosing who answers: the embedded classifier or a model behind HTTP."""
+
+from __future__ import annotations
+
+import time
+from dataclasses import dataclass, replace
+from decimal import Decimal
+from typing import TYPE_CHECKING, Final
+from urllib.parse import urlsplit
+
+from inference_forge.core.cost import Price, cost_of
+from inference_forge.core.tokens import estimate_tokens
+from inference_forge.errors import SettingsError
+from inference_forge.models import Money
+from inference_forge.settings import Origin
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Mapping
+
+    from inference_forge.adapters.providers.credentials import ApiKey
+    from inference_forge.adapters.providers.presets import Preset
+    from inference_forge.core.taxonomy import Taxonomy
+    from inference_forge.models import Usage
+    from inference_forge.ports import Provider
+    from inference_forge.settings import Loaded, Settings
+
+LOCAL: Final = "local"
+
+
+@dataclass(frozen=True, slots=True)
+class Answering:
+    """Who answers, what it costs, and what the user should be told about it."""
+
+    name: str
+    provider: Provider
+    cost_of: Callable[[Usage], Money | None]
+    notice: str | None = None
+
+
+def open_answering(loaded: Loaded, taxonomy: Taxonomy, environ: Mapping[str, str]) -> Answering:
+    """Return the provider that the settings choose; nothing is sent yet.
+
+    Raises:
+        SettingsError: unknown provider, missing key or model, unusable address.
+        TaxonomyError: the embedded classifier cannot learn this taxonomy.
+    """
+    if loaded.settings.provider == LOCAL:
+        return _local(loaded.settings, taxonomy, environ)
+    return _hosted(loaded, environ)
+
+
+def _local(settings: Settings, taxonomy: Taxonomy, environ: Mapping[str, str]) -> Answering:
+    from inference_forge.adapters.local import LocalProvider  # noqa: PLC0415
+    from inference_forge.adapters.providers.presets import load_presets  # noqa: PLC0415
+
+    if settings.model is not None or settings.base_url is not None:
+        flag = "--model" if settings.model is not None else "--base-url"
+        raise SettingsError(
+            f"{flag} needs a provider: add --provider openai (or any other; local has one model)"
+        )
+    unused = [
+        f"{preset.key_env} is set: add --provider {preset.name}"
+        for preset in load_presets().values()
+        if environ.get(preset.key_env)
+    ]
+    notice = "labels come from the built-in baseline (local-baseline), not from a language model; "
+    notice += unused[0] if unused else "for a hosted or local model add --provider NAME"
+    free = Money(Decimal(0), "")
+    return Answering(LOCAL, LocalProvider.for_taxonomy(taxonomy), lambda _: free, notice)
+
+
+def _hosted(loaded: Loaded, environ: Mapping[str, str]) -> Answering:
+    from inference_forge.adapters.http.client import Timeouts  # noqa: PLC0415
+    from inference_forge.adapters.providers.connect import connect  # noqa: PLC0415
+    from inference_forge.adapters.providers.presets import find_preset  # noqa: PLC0415
+    from inference_forge.adapters.providers.prices import find_price  # noqa: PLC0415
+
+    settings = loaded.settings
+    preset = find_preset(settings.provider, other_names=(LOCAL,))
+    if _is_foreign(settings.base_url, preset):
+        # A server of one's own that speaks this API: whether it wants a key is its affair.
+        preset = replace(preset, requires_key=False)
+    provider = connect(
+        preset,
+        api_key=_api_key(preset, loaded, environ),
+        max_connections=settings.concurrency,
+        clock=time.time,  # noqa: TID251 - the composition root hands clocks out
+        estimate_tokens=estimate_tokens,
+        model=settings.model,
+        base_url=settings.base_url,
+        timeouts=Timeouts(read_s=settings.timeout_s),
+    )
+    price = find_price(preset.name, provider.model)
+    return Answering(preset.name, provider, _pricing(price))
+
+
+def _pricing(price: Price | None) -> Callable[[Usage], Money | None]:
+    return lambda usage: cost_of(usage, price)
+
+
+def _api_key(preset: Preset, loaded: Loaded, environ: Mapping[str, str]) -> ApiKey | None:
+    """Return the environment's key for `preset`, unless the address is not to be trusted with it.
+
+    A project's `./forge.toml` may come with somebody else's files. It can name another address,
+    but a key from the environment goes only where a flag, a variable or the user's own file says.
+    """
+    from inference_forge.adapters.providers.credentials import ApiKey  # noqa: PLC0415
+
+    value = environ.get(preset.key_env)
+    if not value:
+        return None
+    base_url = loaded.settings.base_url
+    is_project_file = loaded.origin("base_url") is Origin.PROJECT_FILE
+    if is_project_file and _is_foreign(base_url, preset):
+        server = "://".join(_server(base_url or ""))
+        raise SettingsError(
+            f"./forge.toml sets base_url to {server!r}, and {preset.key_env} would be sent "
+            "there; if that is right, say so with --base-url or in your own settings file, else "
+            f"unset {preset.key_env}"
+        )
+    return ApiKey(value, source=preset.key_env)
+
+
+def _is_foreign(base_url: str | None, preset: Preset) -> bool:
+    """Tell whether `base_url` is another server than the provider's own.
+
+    The scheme counts: the provider's host over plain HTTP is not the provider.
+    """
+    return base_url is not None and _server(base_url) != _server(preset.base_url)
+
+
+def _server(url: str) -> tuple[str, str]:
+    try:
+        parts = urlsplit(url)
+    except ValueError:
+        return ("", "")
+    return (parts.scheme, parts.netloc.rpartition("@")[2].lower())

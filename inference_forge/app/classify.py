@@ -1,0 +1,83 @@
+"""`forge classify` without its terminal: settings and inputs in, outcomes and an exit code out."""
+
+from __future__ import annotations
+
+import time
+from contextlib import AsyncExitStack
+from typing import TYPE_CHECKING
+
+import anyio
+
+from inference_forge.adapters.cache import open_cache, open_temporary_cache
+from inference_forge.adapters.threads import DedicatedThread
+from inference_forge.app.answering import open_answering
+from inference_forge.app.input_run import InputRun
+from inference_forge.app.inputs import chosen_inputs
+from inference_forge.app.taxonomy_file import load_taxonomy
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from inference_forge.app.answering import Answering
+    from inference_forge.app.job import ClassifyJob, InputResult
+    from inference_forge.core.taxonomy import Taxonomy
+    from inference_forge.ports import ResultCache
+
+
+def run_classify(job: ClassifyJob) -> list[InputResult]:
+    """Classify every input, one after another; a stop ends the list.
+
+    Raises:
+        UsageError: settings, taxonomy, or an input is unusable; of that input nothing was sent.
+        OutputError: the results cannot be written where they should go.
+        BrokenPipeError: whoever read stdout went away.
+    """
+    # All that is read before the event loop runs may block.
+    names = chosen_inputs(job.inputs, job.loaded.settings, job.notices.note)
+    taxonomy = load_taxonomy(job.loaded.settings.taxonomy)
+    answering = open_answering(job.loaded, taxonomy, job.environ)
+    try:
+        return anyio.run(_classify_all, job, names, taxonomy, answering)
+    except BaseExceptionGroup as group:
+        # A task group wraps what left one of its tasks; a single error is shown as itself.
+        raise _single(group) from None
+
+
+async def _classify_all(
+    job: ClassifyJob, names: Sequence[str], taxonomy: Taxonomy, answering: Answering
+) -> list[InputResult]:
+    results: list[InputResult] = []
+    async with AsyncExitStack() as stack:
+        stack.push_async_callback(answering.provider.aclose)
+        worker = DedicatedThread("forge-disk")
+        stack.callback(worker.close)
+        cache = await worker.run(lambda: _open_cache(job))
+        stack.push_async_callback(worker.run, cache.close)
+        for name in names:
+            result = await InputRun(job, name, taxonomy, answering, cache, worker).run()
+            job.report(result)
+            results.append(result)
+            if result.stop is not None:
+                break
+    return results
+
+
+def _open_cache(job: ClassifyJob) -> ResultCache:
+    settings = job.loaded.settings
+    clock = time.time  # noqa: TID251 - the composition root hands clocks out
+    if not settings.cache:
+        job.notices.note("no_cache", "--no-cache: a run that is interrupted cannot resume")
+        return open_temporary_cache(clock=clock, on_warning=job.notices.warn)
+    return open_cache(
+        settings.cache_dir or job.places.cache,
+        clock=clock,
+        ttl_s=settings.cache_ttl_s,
+        on_warning=job.notices.warn,
+    )
+
+
+def _single(group: BaseExceptionGroup[BaseException]) -> BaseException:
+    error: BaseException = group
+    while isinstance(error, BaseExceptionGroup) and len(error.exceptions) == 1:
+        error = error.exceptions[0]
+    return error

@@ -1,0 +1,188 @@
+"""One input's way through the pipeline."""
+
+from __future__ import annotations
+
+import secrets
+from contextlib import AsyncExitStack
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from functools import partial
+from typing import TYPE_CHECKING
+
+import anyio
+
+from inference_forge.adapters.sources import open_source
+from inference_forge.adapters.threads import DedicatedThread
+from inference_forge.app.interrupts import stop_on_signal
+from inference_forge.app.job import InputResult
+from inference_forge.app.outputs import open_outputs
+from inference_forge.app.wiring import Parts, build_pipeline
+from inference_forge.engine.control import RunControl
+from inference_forge.engine.pipeline import RunCounts
+from inference_forge.errors import OutputError
+from inference_forge.events import Event, RunFinished, RunStarted
+from inference_forge.observe.tally import Tally
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from inference_forge.app.answering import Answering
+    from inference_forge.app.job import ClassifyJob, Watcher
+    from inference_forge.core.taxonomy import Taxonomy
+    from inference_forge.ports import (
+        OutcomeSink,
+        Published,
+        ResultCache,
+        TicketSource,
+        Worker,
+    )
+
+
+@dataclass(slots=True)
+class InputRun:
+    """Runs one input; use once.
+
+    Attributes:
+        job: what was asked for.
+        name: the input.
+        taxonomy: what to ask for.
+        answering: who answers.
+        cache: answers that are paid for.
+        worker: the thread of cache and outputs.
+    """
+
+    job: ClassifyJob
+    name: str
+    taxonomy: Taxonomy
+    answering: Answering
+    cache: ResultCache
+    worker: Worker
+
+    async def run(self) -> InputResult:
+        """Classify the input; a stop is part of the result.
+
+        Raises:
+            UsageError: the input or an output is unusable; nothing was sent.
+            OutputError: an output cannot be opened.
+            BrokenPipeError: whoever read stdout went away.
+        """
+        tally = Tally(anyio.current_time)
+        watcher = self.job.watch(self.name, tally)
+        self.job.notices.start_input()
+
+        def emit(event: Event) -> None:
+            tally.on_event(event)
+            watcher.observer.on_event(event)
+
+        try:
+            return await self._watched(tally, watcher, emit)
+        finally:
+            self.job.notices.pass_on(emit)
+            watcher.close()
+
+    async def _watched(
+        self, tally: Tally, watcher: Watcher, emit: Callable[[Event], None]
+    ) -> InputResult:
+        control = RunControl()
+        began_s = anyio.current_time()
+        emit(self._started())
+        async with anyio.create_task_group() as background:
+            background.start_soon(self._tick, watcher, emit)
+            background.start_soon(self._obey_signals, control, watcher, emit)
+            counts, published = await self._run_pipeline(control, emit)
+            background.cancel_scope.cancel()
+        self.job.notices.pass_on(emit)
+        stop = control.reason
+        emit(
+            RunFinished(
+                duration_s=anyio.current_time() - began_s,
+                rows=counts.read,
+                done=counts.written,
+                pending=counts.pending,
+                stop=None if stop is None else str(stop),
+            )
+        )
+        return InputResult(self.name, counts, tally, published, stop)
+
+    async def _run_pipeline(
+        self, control: RunControl, emit: Callable[[Event], None]
+    ) -> tuple[RunCounts, Published | None]:
+        async with AsyncExitStack() as stack:
+            reader = DedicatedThread("forge-read", is_abandonable=True)
+            stack.callback(reader.close)
+            source: TicketSource | None = None
+            with control.interruptible():
+                # Reading the first rows of a pipe may take as long as its writer likes.
+                source = await reader.run(self._open_source)
+            if source is None:
+                return RunCounts(0, 0), None
+            stack.callback(source.close)
+            sink = await self.worker.run(partial(self._open_outputs, source))
+            stack.push_async_callback(self.worker.run, sink.abandon)
+            if self.answering.notice:
+                self.job.notices.note("answering", self.answering.notice)
+            self.job.notices.pass_on(emit)
+            parts = Parts(
+                settings=self.job.loaded.settings,
+                taxonomy=self.taxonomy,
+                answering=self.answering,
+                source=source,
+                sink=sink,
+                cache=self.cache,
+                reader=reader,
+                worker=self.worker,
+                control=control,
+                emit=emit,
+                warn=self.job.notices.warn,
+            )
+            counts = await build_pipeline(parts).run()
+            return counts, await self._publish(sink, control)
+
+    async def _publish(self, sink: OutcomeSink, control: RunControl) -> Published | None:
+        if control.is_stopping:
+            return None
+        try:
+            return await self.worker.run(sink.publish)
+        except OutputError as error:
+            control.stop(error)
+            return None
+
+    async def _tick(self, watcher: Watcher, emit: Callable[[Event], None]) -> None:
+        while True:
+            self.job.notices.pass_on(emit)
+            watcher.tick()
+            await anyio.sleep(watcher.every_s)
+
+    async def _obey_signals(
+        self, control: RunControl, watcher: Watcher, emit: Callable[[Event], None]
+    ) -> None:
+        grace_s = self.job.loaded.settings.grace_s
+        await stop_on_signal(control, emit=emit, before_leaving=watcher.close, grace_s=grace_s)
+
+    def _started(self) -> RunStarted:
+        return RunStarted(
+            source=self.name,
+            provider=self.answering.name,
+            model=self.answering.provider.model,
+            concurrency=self.job.loaded.settings.concurrency,
+        )
+
+    def _open_source(self) -> TicketSource:
+        settings = self.job.loaded.settings
+        return open_source(
+            self.name,
+            stdin=self.job.stdin,
+            input_format=settings.input_format,
+            encoding=settings.encoding,
+            delimiter=settings.delimiter,
+            text_columns=settings.text_column,
+            id_column=settings.id_column,
+            tenant_column=settings.tenant_column,
+        )
+
+    def _open_outputs(self, source: TicketSource) -> OutcomeSink:
+        return open_outputs(self.job, self.name, source, self.taxonomy, _new_run_id())
+
+
+def _new_run_id() -> str:
+    return f"{datetime.now(UTC):%Y%m%dT%H%M%S}-{secrets.token_hex(2)}"

@@ -1,0 +1,99 @@
+"""What a `classify` run takes from outside and gives back."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, BinaryIO, Final
+
+from inference_forge.app.notices import Notices
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Mapping, Sequence
+
+    from inference_forge.app.places import Places
+    from inference_forge.engine.pipeline import RunCounts
+    from inference_forge.errors import ForgeError
+    from inference_forge.observe.tally import Tally
+    from inference_forge.ports import Observer, Published
+    from inference_forge.settings import Loaded
+
+FAILED_EXIT: Final = 3
+"""Finished, but more tickets failed than `max_failure_rate` allows."""
+
+
+def _nothing() -> None:
+    """Close nothing."""
+
+
+@dataclass(frozen=True, slots=True)
+class Watcher:
+    """An observer that also wants to be woken regularly, to draw.
+
+    Attributes:
+        observer: sees every event.
+        tick: called every `every_s` seconds.
+        every_s: seconds between two ticks.
+        close: called once at the end, also when the run fails; leaves the terminal as it was.
+    """
+
+    observer: Observer
+    tick: Callable[[], None]
+    every_s: float
+    close: Callable[[], None] = _nothing
+
+
+@dataclass(frozen=True, slots=True)
+class InputResult:
+    """What came of one input.
+
+    Attributes:
+        name: the input as the user named it.
+        counts: rows read and written.
+        tally: everything counted.
+        published: where the files are; None when the run stopped and nothing was published.
+        stop: why it stopped early, None when it did not.
+    """
+
+    name: str
+    counts: RunCounts
+    tally: Tally
+    published: Published | None
+    stop: ForgeError | None
+
+    def exit_code(self, max_failure_rate: float) -> int:
+        """Return the exit code that this input alone would give."""
+        if self.stop is not None:
+            return self.stop.exit_code
+        allowed = max_failure_rate * self.counts.read
+        return FAILED_EXIT if self.tally.failed > allowed else 0
+
+
+def _ignore(_: InputResult) -> None:
+    """Report nothing."""
+
+
+@dataclass(frozen=True, slots=True)
+class ClassifyJob:
+    """Everything `classify` takes from outside.
+
+    Attributes:
+        inputs: paths, or `-` for stdin; at least one.
+        loaded: settings and where they were set.
+        environ: the environment.
+        places: the user's directories.
+        stdin: bytes of `-`; None when it is closed.
+        stdout: takes results when they go to stdout; None when it is closed.
+        watch: returns the watcher of one input's run, given the input's name and its tally.
+        report: called with each input's result as soon as it is there.
+        notices: collects warnings from everywhere.
+    """
+
+    inputs: Sequence[str]
+    loaded: Loaded
+    environ: Mapping[str, str]
+    places: Places
+    stdin: BinaryIO | None
+    stdout: BinaryIO | None
+    watch: Callable[[str, Tally], Watcher]
+    report: Callable[[InputResult], None] = _ignore
+    notices: Notices = field(default_factory=Notices)

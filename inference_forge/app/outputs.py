@@ -1,0 +1,70 @@
+"""Opening the results and failures of one input."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from inference_forge.adapters.sinks import (
+    OutputFormat,
+    OutputKind,
+    SinkOptions,
+    open_sink,
+    open_stream_sink,
+)
+from inference_forge.adapters.sinks.options import format_of
+from inference_forge.app.places import STDIN, targets_for
+from inference_forge.errors import OutputError
+
+if TYPE_CHECKING:
+    from inference_forge.app.job import ClassifyJob
+    from inference_forge.core.taxonomy import Taxonomy
+    from inference_forge.ports import OutcomeSink, TicketSource
+
+
+def open_outputs(
+    job: ClassifyJob, name: str, source: TicketSource, taxonomy: Taxonomy, run_id: str
+) -> OutcomeSink:
+    """Return the sink for the input `name`; a file is opened as its partial.
+
+    Raises:
+        UsageError: an output is an input, a directory, or in none.
+        OutputError: an output cannot be written.
+    """
+    settings = job.loaded.settings
+    targets = targets_for(
+        name,
+        output=settings.output,
+        failures=settings.failures,
+        state_dir=job.places.state,
+        run_id=run_id,
+    )
+    options = SinkOptions(
+        fields=taxonomy.field_names,
+        prefix=settings.prefix,
+        has_reasoning=settings.keep_reasoning,
+        guard=settings.csv_guard,
+        has_bom=source.had_bom,
+    )
+    inputs = [] if name == STDIN else [Path(name)]
+    if targets.results is not None:
+        return open_sink(
+            targets.results,
+            targets.failures,
+            columns=source.columns,
+            inputs=inputs,
+            options=options,
+            default_format=_format_like(name, settings.input_format, source),
+        )
+    if job.stdout is None:
+        raise OutputError("standard output is closed: redirect it, or name a results file with -o")
+    return open_stream_sink(
+        job.stdout, targets.failures, columns=source.columns, inputs=inputs, options=options
+    )
+
+
+def _format_like(name: str, input_format: str | None, source: TicketSource) -> OutputFormat:
+    """Return the input's format, for outputs whose name has no known extension."""
+    seen = OutputFormat(OutputKind.JSONL if source.columns is None else OutputKind.CSV)
+    like = name if input_format is None else f"input.{input_format}"
+    return OutputFormat(format_of(like, seen).kind)

@@ -1,0 +1,136 @@
+"""Where files go: beside the input, or in the user's directories."""
+
+from __future__ import annotations
+
+import os
+import tempfile
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Final
+
+import platformdirs
+
+from inference_forge.errors import OutputError, UsageError
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Mapping
+
+APP_NAME: Final = "inference-forge"
+STDIN: Final = "-"
+STDOUT: Final = "-"
+OWN_SUFFIXES: Final = (".results", ".failures", ".pending")
+
+
+@dataclass(frozen=True, slots=True)
+class Places:
+    """The user's directories; they may not exist yet."""
+
+    cache: Path
+    state: Path
+    config: Path
+
+
+@dataclass(frozen=True, slots=True)
+class Targets:
+    """Where one input's outcomes go; `results` is None for stdout."""
+
+    results: Path | None
+    failures: Path
+
+
+def user_places(environ: Mapping[str, str], warn: Callable[[str, str], None]) -> Places:
+    """Return the platform's user directories; without HOME, a private temporary one."""
+    if environ.get("HOME"):
+        return Places(
+            cache=platformdirs.user_cache_path(APP_NAME),
+            state=platformdirs.user_state_path(APP_NAME),
+            config=platformdirs.user_config_path(APP_NAME),
+        )
+    base = _private_temporary_directory()
+    warn(
+        "no_home",
+        f"HOME is not set, so the cache and state are kept in {base}; set HOME or --cache-dir "
+        "to keep answers between runs",
+    )
+    return Places(cache=base / "cache", state=base / "state", config=base / "config")
+
+
+def targets_for(
+    input_name: str,
+    *,
+    output: str | None,
+    failures: str | None,
+    state_dir: Path,
+    run_id: str,
+) -> Targets:
+    """Return where the outcomes of `input_name` go.
+
+    Arguments:
+        input_name: a path, or `-` for stdin.
+        output: the user's choice, `-` for stdout, None for the default.
+        failures: the user's choice, None for the default.
+        state_dir: holds the failures of a run that writes to stdout.
+        run_id: names them.
+
+    Raises:
+        OutputError: the directory for failures cannot be created.
+    """
+    results = _results_path(input_name, output)
+    if failures is not None:
+        return Targets(results, Path(failures))
+    if results is not None:
+        stem, suffix = split_suffix(results.name)
+        stem = stem.removesuffix(".results")
+        return Targets(results, results.with_name(f"{stem}.failures{suffix}"))
+    directory = state_dir / "failures"
+    try:
+        directory.mkdir(mode=0o700, parents=True, exist_ok=True)
+    except OSError as exc:
+        raise OutputError(
+            f"{directory}: cannot be created for failures: {exc.strerror}; name a file with "
+            "--failures"
+        ) from exc
+    return Targets(None, directory / f"{run_id}.failures.jsonl")
+
+
+def is_own_output(path: Path) -> bool:
+    """Tell whether `path` is named like a file that forge writes."""
+    return split_suffix(path.name)[0].endswith(OWN_SUFFIXES)
+
+
+def split_suffix(name: str) -> tuple[str, str]:
+    """Return a file name's stem and its suffix, `.gz` taken together with what is before it."""
+    path = Path(name)
+    if path.suffix.lower() == ".gz":
+        inner = Path(path.stem)
+        return inner.stem, inner.suffix + path.suffix
+    return path.stem, path.suffix
+
+
+def _results_path(input_name: str, output: str | None) -> Path | None:
+    if output == STDOUT or (output is None and input_name == STDIN):
+        return None
+    if output is not None:
+        return Path(output)
+    path = Path(input_name)
+    stem, suffix = split_suffix(path.name)
+    if is_own_output(path):
+        raise UsageError(
+            f"{path}: looks like a file that forge wrote; give the original export, or choose "
+            "the results file with -o"
+        )
+    return path.with_name(f"{stem}.results{suffix}")
+
+
+def _private_temporary_directory() -> Path:
+    """Return a directory that only this user can have made; the same in every run if possible."""
+    uid = os.getuid()
+    path = Path(tempfile.gettempdir()) / f"{APP_NAME}-{uid}"
+    try:
+        path.mkdir(mode=0o700, exist_ok=True)
+        found = path.lstat()
+    except OSError:
+        return Path(tempfile.mkdtemp(prefix=f"{APP_NAME}-"))
+    if path.is_symlink() or found.st_uid != uid or found.st_mode & 0o077:
+        return Path(tempfile.mkdtemp(prefix=f"{APP_NAME}-"))
+    return path

@@ -1,0 +1,113 @@
+"""`forge cache`: look at the cache, clear it, prune it."""
+
+from __future__ import annotations
+
+import os
+import sys
+import time
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from inference_forge.cli.failing import reports_errors
+from inference_forge.cli.streams import say, show
+from inference_forge.errors import SettingsError, UsageError
+from inference_forge.settings import PROJECT_FILE, load_settings, parse_duration
+
+app = typer.Typer(
+    no_args_is_help=True, rich_markup_mode=None, help="Look at the answer cache, clear or prune it."
+)
+
+CacheDir = Annotated[
+    Path | None,
+    typer.Option(
+        "--cache-dir",
+        metavar="PATH",
+        help="The cache. [default: the user's cache directory; env: FORGE_CACHE_DIR]",
+        show_default=False,
+    ),
+]
+
+
+def _directory(given: Path | None) -> Path:
+    from inference_forge.app import user_places  # noqa: PLC0415
+
+    places = user_places(os.environ, lambda _, message: say(f"warning: {message}"))
+    loaded = load_settings(
+        {"cache_dir": given},
+        environ=os.environ,
+        project_file=Path(PROJECT_FILE),
+        user_file=places.config / PROJECT_FILE,
+    )
+    return loaded.settings.cache_dir or places.cache
+
+
+@app.command()
+@reports_errors
+def stats(cache_dir: CacheDir = None) -> None:
+    """Show how many answers the cache holds, by model, and how large it is."""
+    from inference_forge.adapters.cache import stats as read_stats  # noqa: PLC0415
+
+    found = read_stats(_directory(cache_dir))
+    show(f"path       {found.path}")
+    show(f"answers    {found.entries:,} ({found.unparsed:,} without a valid label)")
+    if found.unusable:
+        show(f"unusable   {found.unusable:,} (another version's)")
+    show(f"size       {found.bytes_on_disk / 1e6:,.1f} MB")
+    if found.oldest_s is not None and found.newest_s is not None:
+        show(f"stored     {_date(found.oldest_s)} to {_date(found.newest_s)} (UTC)")
+    for model, entries in sorted((found.by_model or {}).items()):
+        show(f"model      {model}: {entries:,}")
+    for path in found.set_aside:
+        show(f"set aside  {path} (damaged; delete it when you do not need it)")
+
+
+@app.command()
+@reports_errors
+def clear(
+    *,
+    cache_dir: CacheDir = None,
+    is_confirmed: Annotated[
+        bool, typer.Option("--yes", "-y", help="Do not ask.", show_default=False)
+    ] = False,
+) -> None:
+    """Delete every answer; they must be paid for again."""
+    from inference_forge.adapters.cache import clear as clear_cache  # noqa: PLC0415
+
+    directory = _directory(cache_dir)
+    if not is_confirmed and not _is_sure(directory):
+        raise UsageError(f"nothing was deleted from {directory}; --yes deletes without asking")
+    show(f"deleted {clear_cache(directory):,} answers from {directory}")
+
+
+@app.command()
+@reports_errors
+def prune(
+    older_than: Annotated[
+        str, typer.Option("--older-than", metavar="TIME", help="For example 30d or 12h.")
+    ],
+    cache_dir: CacheDir = None,
+) -> None:
+    """Delete answers older than a given age."""
+    from inference_forge.adapters.cache import prune as prune_cache  # noqa: PLC0415
+
+    try:
+        age_s = parse_duration(older_than)
+    except ValueError as exc:
+        raise SettingsError(f"--older-than: {older_than!r} is no duration: {exc}") from exc
+    directory = _directory(cache_dir)
+    deleted = prune_cache(directory, age_s, time.time)  # noqa: TID251 - nothing to inject here
+    show(f"deleted {deleted:,} answers from {directory}")
+
+
+def _is_sure(directory: Path) -> bool:
+    """Ask on the terminal; without one nobody can say yes."""
+    if sys.stdin is None or not sys.stdin.isatty():
+        return False
+    return typer.confirm(f"Delete every answer in {directory}?", err=True)
+
+
+def _date(unix_s: float) -> str:
+    return datetime.fromtimestamp(unix_s, UTC).strftime("%Y-%m-%d %H:%M")

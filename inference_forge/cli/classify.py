@@ -1,0 +1,133 @@
+"""`forge classify`."""
+
+from __future__ import annotations
+
+import os
+import sys
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any, BinaryIO
+
+import typer
+
+from inference_forge.cli.failing import reports_errors
+from inference_forge.cli.options import with_settings
+from inference_forge.cli.streams import say
+from inference_forge.settings import PROJECT_FILE, ProgressStyle, Settings, load_settings
+
+if TYPE_CHECKING:
+    from inference_forge.app import InputResult, Watcher
+    from inference_forge.observe.tally import Tally
+
+
+def _classify(
+    inputs: Annotated[
+        list[str],
+        typer.Argument(
+            metavar="INPUT",
+            help=".csv .tsv .jsonl .ndjson .json, each also .gz; - is standard input.",
+            show_default=False,
+        ),
+    ],
+    flags: dict[str, Any],
+) -> None:
+    """Give every ticket of INPUT a category, a priority and a one-line summary.
+
+    Writes INPUT.results.EXT and, when tickets fail, INPUT.failures.EXT beside the input; from
+    standard input, JSONL to standard output. Answers are cached: run the same command again to
+    resume or retry.
+
+    Exit codes: 0 all classified, 2 usage, 3 some failed, 4 provider refuses, 5 local I/O,
+    6 limit reached, 75 try later, 128+N by a signal.
+    """
+    # The pipeline and what it imports take a while to load: --help does without.
+    from inference_forge.app import (  # noqa: PLC0415
+        ClassifyJob,
+        Notices,
+        run_classify,
+        user_places,
+    )
+
+    notices = Notices()
+    places = user_places(os.environ, notices.warn)
+    loaded = load_settings(
+        flags,
+        environ=os.environ,
+        project_file=Path(PROJECT_FILE),
+        user_file=places.config / PROJECT_FILE,
+    )
+    settings = loaded.settings
+    job = ClassifyJob(
+        inputs=inputs,
+        loaded=loaded,
+        environ=os.environ,
+        places=places,
+        stdin=_binary_stdin(),
+        stdout=None if sys.stdout is None else sys.stdout.buffer,
+        watch=lambda name, tally: _watcher(settings, tally, name if len(inputs) > 1 else None),
+        report=lambda result: _report(result, settings),
+        notices=notices,
+    )
+    results = run_classify(job)
+    _exit(results, settings)
+
+
+def _binary_stdin() -> BinaryIO | None:
+    """Return stdin unbuffered: a thread may still wait in it when Python ends.
+
+    The interpreter aborts when it finds the lock of the buffered one taken.
+    """
+    if sys.stdin is None:
+        return None
+    binary: BinaryIO = getattr(sys.stdin.buffer, "raw", sys.stdin.buffer)
+    return binary
+
+
+def _watcher(settings: Settings, tally: Tally, heading: str | None) -> Watcher:
+    """Return who shows the run; `heading` tells one of several inputs from the others."""
+    from inference_forge.app import Watcher  # noqa: PLC0415
+    from inference_forge.cli.display import (  # noqa: PLC0415
+        PLAIN_TICK_S,
+        RICH_TICK_S,
+        NoticeLines,
+        PlainLines,
+        RichBar,
+    )
+
+    if heading is not None and not settings.quiet:
+        say(f"--- {heading}")
+    style = ProgressStyle.NONE if settings.quiet else settings.progress
+    if style is ProgressStyle.AUTO:
+        style = ProgressStyle.RICH if _is_terminal() else ProgressStyle.PLAIN
+    match style:
+        case ProgressStyle.RICH:
+            bar = RichBar(tally)
+            return Watcher(bar, bar.tick, RICH_TICK_S, bar.close)
+        case ProgressStyle.PLAIN:
+            lines = PlainLines(sys.stderr, tally)
+            return Watcher(lines, lines.tick, PLAIN_TICK_S)
+        case _:
+            quiet = NoticeLines(sys.stderr)
+            return Watcher(quiet, quiet.tick, PLAIN_TICK_S)
+
+
+def _is_terminal() -> bool:
+    return sys.stderr.isatty() and os.environ.get("TERM", "") != "dumb"
+
+
+def _report(result: InputResult, settings: Settings) -> None:
+    """Print the summary, and last why the run stopped, if it did."""
+    from inference_forge.cli.wording import stop_line, summary_lines  # noqa: PLC0415
+
+    if not settings.quiet:
+        for line in summary_lines(result):
+            say(line)
+    if result.stop is not None:
+        say(stop_line(result, keeps_answers=settings.cache))
+
+
+def _exit(results: list[InputResult], settings: Settings) -> None:
+    code = max(result.exit_code(settings.max_failure_rate) for result in results)
+    raise typer.Exit(code)
+
+
+classify = with_settings(reports_errors(_classify))

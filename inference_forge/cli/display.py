@@ -1,0 +1,146 @@
+"""Progress on stderr: a Rich bar on a terminal, plain lines elsewhere."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Final, TextIO
+
+from inference_forge.cli.streams import tolerated
+from inference_forge.cli.wording import duration, progress_parts
+from inference_forge.core.terminal import safe_line
+from inference_forge.events import (
+    BreakerChanged,
+    ColumnsRecognised,
+    DispatchPaused,
+    RunFinished,
+    Warned,
+)
+
+if TYPE_CHECKING:
+    from inference_forge.events import Event
+    from inference_forge.observe.tally import Tally
+
+PLAIN_EVERY_S: Final = 10.0
+PLAIN_TICK_S: Final = 0.5
+RICH_TICK_S: Final = 0.1
+
+
+def notice_of(event: Event) -> str | None:
+    """Return the line that `event` deserves on stderr, None for most events."""
+    match event:
+        case Warned(message=message):
+            return message if event.is_note else f"warning: {message}"
+        case ColumnsRecognised(reading=reading) if reading:
+            return reading
+        case BreakerChanged(after="open", wait_s=wait_s):
+            return f"the provider fails; pausing {duration(wait_s)} before a probe"
+        case BreakerChanged(after="closed"):
+            return "the provider answers again; going on"
+        case DispatchPaused(reason=reason, wait_s=wait_s) if wait_s >= PLAIN_EVERY_S:
+            return f"the provider asks to wait {duration(wait_s)} ({reason})"
+        case _:
+            return None
+
+
+class NoticeLines:
+    """Prints warnings only (`--quiet`, `--progress none`)."""
+
+    def __init__(self, stream: TextIO) -> None:
+        self._stream = stream
+
+    def on_event(self, event: Event) -> None:
+        """Print a warning."""
+        if isinstance(event, Warned) and not event.is_note:
+            self._print(f"warning: {event.message}")
+
+    def tick(self) -> None:
+        """Do nothing: there is no progress to show."""
+
+    def _print(self, line: str) -> None:
+        with tolerated():
+            print(f"forge: {safe_line(line)}", file=self._stream, flush=True)
+
+
+class PlainLines(NoticeLines):
+    """Prints notices at once and progress every 10 s, without control characters.
+
+    Arguments:
+        stream: where to print.
+        tally: what to print.
+    """
+
+    def __init__(self, stream: TextIO, tally: Tally) -> None:
+        super().__init__(stream)
+        self._tally = tally
+        self._printed_at_s = 0.0
+
+    def on_event(self, event: Event) -> None:
+        """Print a notice when `event` deserves one."""
+        if (line := notice_of(event)) is not None:
+            self._print(line)
+
+    def tick(self) -> None:
+        """Print a progress line when the last is 10 s old."""
+        elapsed_s = self._tally.elapsed_s
+        if elapsed_s - self._printed_at_s >= PLAIN_EVERY_S:
+            self._printed_at_s = elapsed_s
+            self._print(", ".join(progress_parts(self._tally)))
+
+
+class RichBar:
+    """A bar that is redrawn in place, notices above it.
+
+    Arguments:
+        tally: what to show.
+    """
+
+    def __init__(self, tally: Tally) -> None:
+        # rich.progress takes 31 ms to import: only a terminal pays for it.
+        from rich.console import Console  # noqa: PLC0415
+        from rich.progress import (  # noqa: PLC0415
+            BarColumn,
+            Progress,
+            SpinnerColumn,
+            TextColumn,
+        )
+        from rich.text import Text  # noqa: PLC0415
+
+        self._text = Text
+        self._tally = tally
+        self._console = Console(stderr=True, markup=False, highlight=False, emoji=False)
+        self._progress = Progress(
+            SpinnerColumn(),
+            BarColumn(bar_width=24),
+            TextColumn("{task.description}", markup=False),
+            console=self._console,
+            transient=True,
+            auto_refresh=False,
+        )
+        self._task = self._progress.add_task("reading", total=None)
+        self._progress.start()
+
+    def on_event(self, event: Event) -> None:
+        """Print a notice above the bar when `event` deserves one; end with the run."""
+        if isinstance(event, RunFinished):
+            self.close()
+        elif (line := notice_of(event)) is not None:
+            style = "yellow" if isinstance(event, Warned) and not event.is_note else "dim"
+            with tolerated():
+                # The style belongs to the text: given to print(), it would colour the bar too.
+                self._console.print(self._text(f"forge: {safe_line(line)}", style))
+
+    def tick(self) -> None:
+        """Redraw."""
+        tally = self._tally
+        self._progress.update(
+            self._task,
+            completed=tally.done,
+            total=tally.total,
+            description="  ".join(progress_parts(tally)),
+        )
+        with tolerated():
+            self._progress.refresh()
+
+    def close(self) -> None:
+        """Remove the bar and show the cursor again; idempotent."""
+        with tolerated():
+            self._progress.stop()

@@ -1,0 +1,77 @@
+"""The `forge` command and its sub-commands."""
+
+from __future__ import annotations
+
+import sys
+from typing import Annotated, Any, Final
+
+import typer
+
+from inference_forge.cli.cache import app as cache_app
+from inference_forge.cli.classify import classify
+from inference_forge.cli.streams import occupy_closed_descriptors, say
+from inference_forge.errors import OutputError
+from inference_forge.version import version_text
+
+EXIT_SIGINT: Final = 130
+
+app = typer.Typer(
+    name="forge",
+    no_args_is_help=True,
+    pretty_exceptions_enable=False,
+    rich_markup_mode=None,
+    context_settings={"help_option_names": ["-h", "--help"]},
+)
+app.command(
+    name="classify",
+    no_args_is_help=True,
+    short_help="Give every ticket a category, a priority and a summary.",
+)(classify)
+app.add_typer(cache_app, name="cache", short_help="Look at the answer cache, clear or prune it.")
+
+# typer carries its own copy of click since 0.2x; this is the base of the usage errors of either.
+_ClickException: Any = typer.BadParameter.__mro__[2]
+
+
+def _show_version(*, is_wanted: bool) -> None:
+    if is_wanted:
+        typer.echo(version_text())
+        raise typer.Exit
+
+
+@app.callback()
+def forge(
+    *,
+    _version: Annotated[
+        bool,
+        typer.Option(
+            "--version",
+            help="Show the version and what it runs on.",
+            is_eager=True,
+            callback=lambda value: _show_version(is_wanted=value),
+        ),
+    ] = False,
+) -> None:
+    """Classify a ticket export with any language model."""
+
+
+def main() -> None:
+    """Run the command line and exit with its code."""
+    occupy_closed_descriptors()
+    sys.exit(_run())
+
+
+def _run() -> int:
+    """Return the exit code; commands report their own errors, the rest is the parser's."""
+    try:
+        code = app(prog_name="forge", standalone_mode=False)
+    except _ClickException as error:
+        error.show()
+        return int(error.exit_code)
+    except typer.Abort:
+        return EXIT_SIGINT
+    except OSError as exc:
+        # Only --help and --version print outside of the commands.
+        say(f"error: standard output cannot be written: {exc.strerror}")
+        return OutputError.exit_code
+    return code if isinstance(code, int) else 0

@@ -1,0 +1,120 @@
+"""Numbers and summaries in words."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from inference_forge.errors import Interrupted, TryLater
+from inference_forge.models import Complexity
+
+if TYPE_CHECKING:
+    from decimal import Decimal
+
+    from inference_forge.app import InputResult
+    from inference_forge.observe.tally import Tally
+
+
+def duration(seconds: float) -> str:
+    """Return `850 ms`, `12.3 s`, `4 min 05 s` or `2 h 10 min`."""
+    if seconds < 1:
+        return f"{seconds * 1000:.0f} ms"
+    if seconds < 60:  # noqa: PLR2004 - a minute
+        return f"{seconds:.1f} s"
+    minutes, rest = divmod(round(seconds), 60)
+    if minutes < 60:  # noqa: PLR2004 - an hour
+        return f"{minutes} min {rest:02d} s"
+    return f"{minutes // 60} h {minutes % 60:02d} min"
+
+
+def money(amount: Decimal, currency: str) -> str:
+    """Return an amount with its currency, with two decimals or, below 1, two significant ones."""
+    if amount and abs(amount) < 1:
+        shown = f"{amount:.{max(2, 1 - amount.adjusted())}f}"
+    else:
+        shown = f"{amount:,.2f}"
+    return f"{shown} {currency}".strip()
+
+
+def progress_parts(tally: Tally) -> list[str]:
+    """Return what a progress line shows, most important first."""
+    total = "" if tally.total is None else f"/{'' if tally.is_total_exact else '~'}{tally.total:,}"
+    parts = [f"{tally.done:,}{total} rows", f"{tally.rate_per_s:,.0f}/s"]
+    if tally.cache_hits + tally.coalesced:
+        parts.append(f"{tally.cache_hits + tally.coalesced:,} cached")
+    parts.append(f"{tally.failed:,} failed")
+    if tally.breaker != "closed":
+        parts.append(f"breaker {tally.breaker.replace('_', '-')}")
+    left_s = tally.left_s()
+    if left_s is not None and tally.total != tally.done:
+        parts.append(f"ETA {duration(left_s)}")
+    return parts
+
+
+def cost_in_words(tally: Tally) -> str:
+    """Return the bill, saying so when a part of it is unknown or estimated."""
+    if not tally.tries or not tally.usage.total_tokens:
+        return "0"
+    known = " + ".join(money(amount, currency) for currency, amount in tally.cost.items())
+    if not known:
+        return "unknown (no price for this model)"
+    if tally.has_unknown_cost:
+        known += " + unknown"
+    return f"{known} (estimate)" if tally.usage.is_estimate else known
+
+
+def summary_lines(result: InputResult) -> list[str]:
+    """Return the final summary, one line a fact."""
+    rows = _summary_rows(result.tally)
+    published = result.published
+    if published is not None:
+        rows.append(("results", str(published.results or "standard output")))
+        if published.failures is not None:
+            rows.append(("failures", str(published.failures)))
+    return [f"{name:<10}  {value}" for name, value in rows]
+
+
+def stop_line(result: InputResult, *, keeps_answers: bool) -> str:
+    """Return the last line of a run that stopped: why, where the rows are, and what to do."""
+    stop, counts = result.stop, result.counts
+    reason = str(stop).rstrip(".")
+    if not isinstance(stop, Interrupted):
+        reason = f"stopped: {reason}"
+    again = "resumes" if keeps_answers else "starts anew (--no-cache keeps no answers)"
+    is_mended_by_time = isinstance(stop, Interrupted | TryLater)
+    condition = "" if is_mended_by_time else "when that is mended, "
+    return (
+        f"{reason}; {counts.written:,} rows done, {counts.pending:,} read and pending; "
+        f"{condition}the same command {again}"
+    )
+
+
+def _summary_rows(tally: Tally) -> list[tuple[str, str]]:
+    usage = tally.usage
+    failed = f"{tally.failed:,}"
+    if tally.failures:
+        failed += f" ({', '.join(f'{code} {n:,}' for code, n in tally.failures.most_common(5))})"
+    rows = [
+        ("rows", f"{tally.read:,}"),
+        ("classified", f"{tally.classified:,}"),
+        ("failed", failed),
+        ("cache hits", f"{tally.cache_hits:,}"),
+        ("coalesced", f"{tally.coalesced:,}"),
+        (
+            "complexity",
+            ", ".join(f"{name.value} {tally.by_complexity[name]:,}" for name in Complexity),
+        ),
+        ("requests", f"{tally.tries:,}"),
+        ("tokens", f"{usage.total_tokens:,} ({usage.prompt_tokens:,} in)"),
+        ("cost", cost_in_words(tally)),
+    ]
+    p50, p95 = tally.latency_s.quantile(0.5), tally.latency_s.quantile(0.95)
+    if p50 is not None and p95 is not None:
+        rows.append(("latency", f"p50 {duration(p50)}, p95 {duration(p95)}"))
+    if tally.throttled or tally.breaker_openings:
+        rows.append(
+            ("provider", f"throttled {tally.throttled:,}, breaker opened {tally.breaker_openings}")
+        )
+    seconds = tally.finished.duration_s if tally.finished else tally.elapsed_s
+    rate = tally.done / seconds if seconds else 0.0
+    rows.append(("time", f"{duration(seconds)}, {rate:,.0f} rows/s"))
+    return rows

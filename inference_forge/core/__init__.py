@@ -1,0 +1,1 @@
+"""Decisions: pure functions and small state machines, with the clock and chance passed in."""

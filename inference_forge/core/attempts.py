@@ -1,0 +1,112 @@
+"""One ticket's tries: what counts against it, and when it is given up."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Final
+
+from inference_forge.core.backoff import backoff_s
+from inference_forge.errors import AnswerError, ProviderError, ThrottleError
+from inference_forge.models import Failure
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+MAX_TRIES: Final = 10
+"""Tries that found the provider at fault count too; probes and throttled tries do not."""
+
+FINAL_ANSWERS: Final = frozenset({"refused", "filtered", "truncated"})
+"""Answers that asking again would not change."""
+
+
+@dataclass(frozen=True, slots=True)
+class Retry:
+    """Try again after `wait_s` seconds."""
+
+    wait_s: float
+    is_throttle: bool
+
+
+@dataclass(frozen=True, slots=True)
+class Repair:
+    """Show the model its error and ask once more, at once."""
+
+    error: str
+
+
+@dataclass(frozen=True, slots=True)
+class GiveUp:
+    """The ticket fails."""
+
+    failure: Failure
+
+
+Step = Retry | Repair | GiveUp
+
+
+class TicketAttempts:
+    """Decides after each failed try of one ticket what comes next.
+
+    A failed try spends an attempt only when another request succeeded since this ticket's last
+    try: when nothing works, the provider is at fault and not the ticket.
+
+    Arguments:
+        max_attempts: attempts before the ticket fails.
+        uniform: returns a random number between its two arguments.
+    """
+
+    def __init__(self, *, max_attempts: int, uniform: Callable[[float, float], float]) -> None:
+        self._max_attempts = max_attempts
+        self._successes_seen = 0
+        self._uniform = uniform
+        self._spent = 0
+        self._tries = 0
+        self._retries = 0
+        self._was_repaired = False
+
+    def begin(self, successes: int) -> None:
+        """Note the run's count of successes when the ticket's first try starts."""
+        self._successes_seen = successes
+
+    @property
+    def spent(self) -> int:
+        """Return the attempts spent on failed tries."""
+        return self._spent
+
+    def after_error(
+        self, error: ProviderError, *, successes: int, is_probe: bool
+    ) -> Retry | GiveUp:
+        """Decide after a transient error or a throttle.
+
+        Arguments:
+            error: a `TransientError` or a `ThrottleError`.
+            successes: the run's count of successes now.
+            is_probe: the try was the breaker's probe.
+        """
+        others_succeeded = successes > self._successes_seen
+        self._successes_seen = successes
+        self._retries += 1
+        is_throttle = isinstance(error, ThrottleError)
+        if not is_throttle and not is_probe:
+            self._tries += 1
+            if others_succeeded:
+                self._spent += 1
+            if self._spent >= self._max_attempts or self._tries >= MAX_TRIES:
+                return GiveUp(Failure(error.code, error.detail, max(self._spent, 1)))
+        return Retry(backoff_s(self._retries, self._uniform, error.wait_s), is_throttle)
+
+    def after_answer(self, error: AnswerError, *, successes: int) -> Repair | GiveUp:
+        """Decide after an answer without a valid label; one repair at most."""
+        self._successes_seen = successes
+        self._tries += 1
+        self._spent += 1
+        is_final = self._was_repaired or error.code in FINAL_ANSWERS
+        if is_final or self._spent >= self._max_attempts or self._tries >= MAX_TRIES:
+            return GiveUp(Failure(error.code, error.detail, self._spent))
+        self._was_repaired = True
+        return Repair(error.detail)
+
+    def refused(self, error: ProviderError) -> GiveUp:
+        """Give up: the provider refuses this ticket."""
+        self._spent += 1
+        return GiveUp(Failure(error.code, error.detail, self._spent))

@@ -1,0 +1,70 @@
+"""How many tries may be under way: a limit that learns what the provider bears."""
+
+from __future__ import annotations
+
+from typing import Final
+
+START: Final = 8
+GROWTH_AFTER_THROTTLE: Final = 1.05
+DECREASE: Final = 0.8
+BUSY_SHARE: Final = 0.8
+
+
+class ConcurrencyLimit:
+    """Additive-increase, multiplicative-decrease over the number of tries in flight.
+
+    Starts at 8 and doubles once per round of answers until the first throttle, then grows by 5 %
+    a round, at least by one; a throttle episode cuts it to 80 %. It grows only while at least 80 %
+    of it is used, else it would grow without evidence. A round is as many successes as the limit
+    is high; an episode lasts until as many tries have ended as were in flight at its first
+    throttle: those were sent before the cut, and say nothing about the new limit.
+
+    Arguments:
+        cap: the hard upper bound, at least 1.
+    """
+
+    def __init__(self, cap: int) -> None:
+        self._cap = cap
+        self._limit = float(min(START, cap))
+        self._successes = 0
+        self._was_throttled = False
+        self._episode_left = 0
+
+    def __repr__(self) -> str:
+        """Show the limit and the cap."""
+        return f"<ConcurrencyLimit {self.limit}/{self._cap}>"
+
+    @property
+    def limit(self) -> int:
+        """Return the number of tries that may be in flight, 1 to the cap."""
+        return max(1, int(self._limit))
+
+    def on_success(self, in_flight: int) -> None:
+        """Count an answer; `in_flight` includes the try that was answered."""
+        self._episode_left = max(0, self._episode_left - 1)
+        if in_flight < BUSY_SHARE * self.limit:
+            return
+        self._successes += 1
+        if self._successes < self.limit:
+            return
+        self._successes = 0
+        grown = (
+            max(self._limit * GROWTH_AFTER_THROTTLE, self._limit + 1)
+            if self._was_throttled
+            else self._limit * 2
+        )
+        self._limit = min(grown, float(self._cap))
+
+    def on_throttle(self, in_flight: int) -> None:
+        """Cut the limit once per episode; `in_flight` includes the throttled try."""
+        self._was_throttled = True
+        self._successes = 0
+        if self._episode_left > 0:
+            self._episode_left -= 1
+            return
+        self._limit = max(1.0, self._limit * DECREASE)
+        self._episode_left = max(0, in_flight - 1)
+
+    def on_other(self) -> None:
+        """Count a try that says nothing about load (failed, cancelled)."""
+        self._episode_left = max(0, self._episode_left - 1)

@@ -1,0 +1,43 @@
+"""What tokens cost."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from decimal import Decimal
+from typing import Final
+
+from inference_forge.models import Money, Usage
+
+MILLION: Final = Decimal(1_000_000)
+
+
+@dataclass(frozen=True, slots=True)
+class Price:
+    """Money per million tokens.
+
+    Attributes:
+        currency: ISO 4217 code.
+        prompt: per million input tokens.
+        cached: per million input tokens served from the provider's prompt cache.
+        completion: per million output tokens, reasoning included.
+        source: where the figures come from, with a date.
+    """
+
+    currency: str
+    prompt: Decimal
+    cached: Decimal
+    completion: Decimal
+    source: str
+
+
+def cost_of(usage: Usage, price: Price | None) -> Money | None:
+    """Return what `usage` costs, None when the price is unknown."""
+    if price is None:
+        return None
+    cached = min(usage.cached_tokens, usage.prompt_tokens)
+    amount = (
+        price.prompt * (usage.prompt_tokens - cached)
+        + price.cached * cached
+        + price.completion * usage.completion_tokens
+    ) / MILLION
+    return Money(amount, price.currency)

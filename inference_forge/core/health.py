@@ -1,0 +1,60 @@
+"""What all tries of a run together say about the provider."""
+
+from __future__ import annotations
+
+from typing import Final
+
+TRIAL_TICKETS: Final = 20
+"""So many tickets are tried before the first success; if all are refused, the request is wrong."""
+
+BARE_403_IN_A_ROW: Final = 5
+"""A firewall may dislike one ticket; it does not dislike five in a row."""
+
+
+class RunHealth:
+    """Counts successes and refusals, and says when going on would be pointless."""
+
+    def __init__(self) -> None:
+        self._successes = 0
+        self._outage_since: float | None = None
+        self._started = 0
+        self._refused = 0
+        self._bare_403 = 0
+
+    @property
+    def successes(self) -> int:
+        """Return how many tries brought an answer."""
+        return self._successes
+
+    def outage_s(self, now: float) -> float:
+        """Return the seconds since the first failure after the last success, 0 without one."""
+        return 0.0 if self._outage_since is None else now - self._outage_since
+
+    def may_start_ticket(self) -> bool:
+        """Tell whether one more ticket may be tried for the first time."""
+        return self._successes > 0 or self._started < TRIAL_TICKETS
+
+    def on_ticket_started(self) -> None:
+        """Count a ticket's first try."""
+        self._started += 1
+
+    def on_success(self) -> None:
+        """Count a usable answer."""
+        self._successes += 1
+        self._outage_since = None
+        self._bare_403 = 0
+
+    def on_transient(self, now: float) -> None:
+        """Note a failed try; the first since the last success begins an outage."""
+        if self._outage_since is None:
+            self._outage_since = now
+
+    def on_bare_403(self) -> bool:
+        """Count a 403 without a code; tell whether it means that the key is refused."""
+        self._bare_403 += 1
+        return self._successes == 0 or self._bare_403 >= BARE_403_IN_A_ROW
+
+    def on_ticket_failed(self) -> bool:
+        """Count a ticket given up; tell whether every request seems to be refused."""
+        self._refused += 1
+        return self._successes == 0 and self._refused >= TRIAL_TICKETS

@@ -1,0 +1,34 @@
+"""Normalise ticket text, so that equal tickets become equal strings."""
+
+from __future__ import annotations
+
+import unicodedata
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable
+
+
+def normalise(text: str) -> str:
+    """Return `text` in NFC, with every run of white space as one space and none at the ends.
+
+    Unicode normalisation (UAX #15) is skipped for ASCII, which it cannot change: this is the
+    hottest line of a cached run. Text in which nothing can be seen, such as a lone byte order
+    mark or control characters, counts as blank and becomes the empty string.
+    """
+    if not text.isascii():
+        text = unicodedata.normalize("NFC", text)
+    text = " ".join(text.split())
+    if text and not text[0].isprintable() and not any(map(_is_visible, text)):
+        return ""
+    return text
+
+
+def join_parts(parts: Iterable[str]) -> str:
+    r"""Return the normalised `parts` joined by "\n", blank ones left out; empty when all are."""
+    return "\n".join([part for part in map(normalise, parts) if part])
+
+
+def _is_visible(character: str) -> bool:
+    """Return whether the character can be seen; format and control characters cannot."""
+    return character != " " and character.isprintable()

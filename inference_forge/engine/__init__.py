@@ -1,0 +1,1 @@
+"""All the awaiting; knows the ports, never an adapter."""

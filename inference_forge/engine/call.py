@@ -1,0 +1,266 @@
+"""Asking one provider about one ticket until there is an outcome."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Final
+
+import anyio
+
+from inference_forge.core.attempts import GiveUp, Repair, Retry, TicketAttempts
+from inference_forge.core.tokens import estimate_prompt
+from inference_forge.engine.admission import TryKind
+from inference_forge.engine.lane import CallLimits, CallResult, Lane
+from inference_forge.errors import (
+    AnswerError,
+    FatalError,
+    ProviderError,
+    ProviderRefused,
+    ThrottleError,
+    TicketError,
+    TransientError,
+)
+from inference_forge.events import RetryScheduled, TryFinished
+from inference_forge.models import (
+    Classification,
+    Failure,
+    ModelAnswer,
+    Spending,
+    Usage,
+)
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from inference_forge.core.parse import AnswerParser
+    from inference_forge.core.prompt import Prompt
+    from inference_forge.engine.admission import Slot
+    from inference_forge.engine.control import RunControl
+    from inference_forge.events import Event
+    from inference_forge.models import Complexity, ModelRequest, Outcome, Ticket
+
+
+BARE_403: Final = "forbidden"
+"""The code of a 403 that says nothing about the key: perhaps a firewall dislikes one ticket."""
+
+
+@dataclass(slots=True)
+class _TicketState:
+    """What is known about a ticket between its tries."""
+
+    request: ModelRequest
+    attempts: TicketAttempts
+    active_s: float = 0.0
+    kind: TryKind = TryKind.FIRST
+    code: str = ""
+    tries: int = 0
+    usage: Usage = field(default_factory=Usage)
+    answer: ModelAnswer | None = None
+
+
+class Caller:
+    """Asks about single tickets, one request each.
+
+    Arguments:
+        lane: the provider to ask.
+        prompt: makes the requests.
+        parser: reads the answers.
+        limits: how long and how often.
+        control: told to stop when the provider refuses everything.
+        clock: seconds, monotonic.
+        uniform: returns a random number between its two arguments.
+        fence: returns a fresh unpredictable word.
+        emit: takes events.
+    """
+
+    def __init__(
+        self,
+        *,
+        lane: Lane,
+        prompt: Prompt,
+        parser: AnswerParser,
+        limits: CallLimits,
+        control: RunControl,
+        clock: Callable[[], float],
+        uniform: Callable[[float, float], float],
+        fence: Callable[[], str],
+        emit: Callable[[Event], None],
+    ) -> None:
+        self._lane = lane
+        self._prompt = prompt
+        self._parser = parser
+        self._limits = limits
+        self._control = control
+        self._clock = clock
+        self._uniform = uniform
+        self._fence = fence
+        self._emit = emit
+
+    async def resolve(self, ticket: Ticket, complexity: Complexity) -> CallResult | None:
+        """Ask until there is an outcome; None when the run stopped first."""
+        attempts = TicketAttempts(max_attempts=self._limits.max_attempts, uniform=self._uniform)
+        state = _TicketState(self._prompt.request(ticket.text, self._fence()), attempts)
+        step: Retry | Repair | None = None
+        while (slot := await self._wait_for_slot(step, state)) is not None:
+            began_s = self._unpaused_s()
+            next_step = await self._try(slot, state, complexity)
+            state.active_s += self._unpaused_s() - began_s
+            match next_step:
+                case Retry() | Repair() if state.active_s >= self._limits.ticket_deadline_s:
+                    return self._given_up(state, self._overdue(state))
+                case Retry() | Repair():
+                    step = next_step
+                case GiveUp(failure):
+                    return self._given_up(state, failure)
+                case Classification():
+                    return self._result(state, next_step)
+                case None:
+                    return None
+        return None
+
+    async def _wait_for_slot(self, step: Retry | Repair | None, state: _TicketState) -> Slot | None:
+        """Wait out the step, then for a slot; None when the run stops meanwhile."""
+        with self._control.interruptible():
+            if isinstance(step, Retry):
+                await self._back_off(step, state)
+            slot = await self._lane.admission.acquire(state.kind)
+            if not self._control.is_stopping:
+                return slot
+            self._lane.admission.release(slot)
+        return None
+
+    async def _back_off(self, step: Retry, state: _TicketState) -> None:
+        self._emit(RetryScheduled(state.code, step.wait_s, state.attempts.spent))
+        began_s = self._unpaused_s()
+        await anyio.sleep(step.wait_s)
+        if not step.is_throttle:
+            # A provider at its limit, like a queue for a slot, must not use up a ticket's time.
+            state.active_s += self._unpaused_s() - began_s
+
+    def _unpaused_s(self) -> float:
+        """Return a clock that stands still while dispatch is paused."""
+        return self._clock() - self._lane.admission.paused_s()
+
+    async def _try(
+        self, slot: Slot, state: _TicketState, complexity: Complexity
+    ) -> Classification | Retry | Repair | GiveUp | None:
+        """Make one try; None when it ended the run."""
+        began_s = self._clock()
+        if state.tries == 0:
+            state.attempts.begin(self._lane.health.successes)
+        state.tries += 1
+        try:
+            answer = await self._ask(state.request)
+        except ProviderError as error:
+            self._lane.admission.failed(slot, error)
+            self._emit_try(complexity, error, began_s)
+            return self._after_error(error, state, is_probe=slot.permit.is_probe)
+        except BaseException:
+            self._lane.admission.release(slot)
+            raise
+        state.usage += answer.usage
+        state.answer = answer
+        outcome = self._read(answer)
+        if isinstance(outcome, Classification):
+            # Before the slot goes back: it may be the success that ends the trial phase.
+            self._lane.health.on_success()
+        self._lane.admission.succeeded(slot)
+        self._emit_try(complexity, outcome if isinstance(outcome, AnswerError) else None, began_s)
+        return self._after_answer(outcome, state) if isinstance(outcome, AnswerError) else outcome
+
+    def _read(self, answer: ModelAnswer) -> Classification | AnswerError:
+        try:
+            return self._parser.parse(answer)
+        except AnswerError as error:
+            return error
+
+    async def _ask(self, request: ModelRequest) -> ModelAnswer:
+        with anyio.move_on_after(self._limits.try_timeout_s):
+            return await self._lane.provider.ask(request)
+        raise TransientError(
+            f"no complete answer within {self._limits.try_timeout_s:g} s", code="timeout"
+        )
+
+    def _after_error(
+        self, error: ProviderError, state: _TicketState, *, is_probe: bool
+    ) -> Retry | GiveUp | None:
+        health = self._lane.health
+        state.code = error.code
+        if error.code == "timeout":
+            # Whether the provider worked on it is unknown: a try that timed out counts as spent.
+            state.usage += estimate_prompt(state.request)
+        if isinstance(error, TransientError | ThrottleError):
+            is_throttle = isinstance(error, ThrottleError)
+            state.kind = TryKind.RETRY_AFTER_THROTTLE if is_throttle else TryKind.RETRY
+            return state.attempts.after_error(error, successes=health.successes, is_probe=is_probe)
+        is_refused = isinstance(error, FatalError) or (
+            error.code == BARE_403 and health.on_bare_403()
+        )
+        if not is_refused:
+            return state.attempts.refused(error)
+        self._control.stop(
+            ProviderRefused(f"the provider refuses the request ({error.code}): {error.detail}")
+        )
+        return None
+
+    def _after_answer(self, error: AnswerError, state: _TicketState) -> Repair | GiveUp:
+        step = state.attempts.after_answer(error, successes=self._lane.health.successes)
+        if isinstance(step, Repair):
+            state.kind = TryKind.RETRY
+            text = state.answer.text if state.answer else ""
+            state.request = self._prompt.repair(state.request, text, step.error)
+        return step
+
+    def _overdue(self, state: _TicketState) -> Failure:
+        return Failure(
+            "deadline_exceeded",
+            f"no answer in {state.tries} tries within {self._limits.ticket_deadline_s:g} s",
+            max(1, state.attempts.spent),
+        )
+
+    def _given_up(self, state: _TicketState, failure: Failure) -> CallResult:
+        if self._lane.health.on_ticket_failed():
+            self._control.stop(
+                ProviderRefused(
+                    "none of the first tickets got an answer; the last one failed with "
+                    f"{failure.code}: {failure.detail}; the request itself seems wrong: check "
+                    "--model, --taxonomy and the provider's settings"
+                )
+            )
+        return self._result(state, failure)
+
+    def _result(self, state: _TicketState, outcome: Outcome) -> CallResult:
+        attempts = state.attempts.spent + isinstance(outcome, Classification)
+        spending = Spending(state.usage, self._lane.cost_of(state.usage), attempts, state.tries)
+        return CallResult(outcome, spending, state.answer)
+
+    def _emit_try(
+        self, complexity: Complexity, error: ProviderError | AnswerError | None, began_s: float
+    ) -> None:
+        self._emit(
+            TryFinished(
+                complexity=complexity,
+                kind=_kind(error),
+                code="ok" if error is None else error.code,
+                latency_s=self._clock() - began_s,
+                status=error.status if isinstance(error, ProviderError) else None,
+                in_flight=self._lane.admission.in_flight,
+                limit=self._lane.admission.limit,
+            )
+        )
+
+
+def _kind(error: ProviderError | AnswerError | None) -> str:
+    match error:
+        case None:
+            return "ok"
+        case AnswerError():
+            return "answer"
+        case TransientError():
+            return "transient"
+        case ThrottleError():
+            return "throttle"
+        case TicketError():
+            return "ticket"
+        case _:
+            return "fatal"

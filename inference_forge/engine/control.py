@@ -1,0 +1,61 @@
+"""Stopping a run from any of its tasks."""
+
+from __future__ import annotations
+
+from contextlib import contextmanager
+from typing import TYPE_CHECKING
+
+import anyio
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from inference_forge.errors import ForgeError
+
+
+class RunControl:
+    """Carries the first reason to stop, and wakes what only waits.
+
+    Waiting (for a slot, a backoff, room in the window) ends at once; tries under way are left
+    alone until the pipeline's grace period is over.
+    """
+
+    def __init__(self) -> None:
+        self._reason: ForgeError | None = None
+        self._stopped = anyio.Event()
+        self._waits: set[anyio.CancelScope] = set()
+
+    @property
+    def reason(self) -> ForgeError | None:
+        """Return why the run stops, None while it does not."""
+        return self._reason
+
+    @property
+    def is_stopping(self) -> bool:
+        """Tell whether a stop was requested."""
+        return self._reason is not None
+
+    def stop(self, reason: ForgeError) -> None:
+        """Request a stop; the first reason stays."""
+        if self._reason is not None:
+            return
+        self._reason = reason
+        self._stopped.set()
+        for scope in tuple(self._waits):
+            scope.cancel()
+
+    async def wait_stopped(self) -> None:
+        """Wait until a stop is requested."""
+        await self._stopped.wait()
+
+    @contextmanager
+    def interruptible(self) -> Iterator[anyio.CancelScope]:
+        """Return a scope that a stop cancels; ask `cancelled_caught` afterwards."""
+        with anyio.CancelScope() as scope:
+            self._waits.add(scope)
+            if self.is_stopping:
+                scope.cancel()
+            try:
+                yield scope
+            finally:
+                self._waits.discard(scope)

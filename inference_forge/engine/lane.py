@@ -1,0 +1,54 @@
+"""A provider as the engine sees it, and what comes of asking it."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from inference_forge.core.health import RunHealth
+    from inference_forge.engine.admission import Admission
+    from inference_forge.models import ModelAnswer, Money, Outcome, Spending, Usage
+    from inference_forge.ports import Provider
+
+
+@dataclass(frozen=True, slots=True)
+class CallLimits:
+    """How long and how often one ticket is tried.
+
+    Attributes:
+        max_attempts: tries that count against the ticket.
+        try_timeout_s: seconds for one try in all, connecting and reading included.
+        ticket_deadline_s: seconds for all tries of a ticket; stands still while dispatch is paused.
+    """
+
+    max_attempts: int = 3
+    try_timeout_s: float = 60.0
+    ticket_deadline_s: float = 600.0
+
+
+@dataclass(frozen=True, slots=True)
+class Lane:
+    """One provider with the gate in front of it and what it costs."""
+
+    provider: Provider
+    admission: Admission
+    health: RunHealth
+    cost_of: Callable[[Usage], Money | None]
+
+
+@dataclass(frozen=True, slots=True)
+class CallResult:
+    """What came of asking about one ticket.
+
+    Attributes:
+        outcome: the classification or the failure.
+        spending: everything that was spent on the way.
+        answer: the last answer, also when it held no valid label; None when none came.
+    """
+
+    outcome: Outcome
+    spending: Spending
+    answer: ModelAnswer | None

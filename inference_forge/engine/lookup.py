@@ -1,0 +1,109 @@
+"""What is already known about a block of rows: fingerprints and paid answers."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from inference_forge.core.complexity import complexity_of
+from inference_forge.core.taxonomy import Field, FieldKind, Taxonomy
+from inference_forge.errors import AnswerError, CacheError
+from inference_forge.models import Classification, Complexity, ModelAnswer, RejectedRow, Ticket
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Sequence
+
+    from inference_forge.core.fingerprint import Fingerprinter
+    from inference_forge.core.parse import AnswerParser
+    from inference_forge.models import CacheEntry, Row
+    from inference_forge.ports import ResultCache
+
+
+@dataclass(frozen=True, slots=True)
+class KnownTicket:
+    """A ticket with all that is known before any call.
+
+    Attributes:
+        key: the fingerprint, 32 bytes.
+        hit: the cached classification, None when it must be asked for.
+    """
+
+    ticket: Ticket
+    key: bytes
+    complexity: Complexity
+    hit: Classification | None
+
+
+class Lookup:
+    """Fingerprints rows and finds their answers in the cache, a block at a time; synchronous.
+
+    Arguments:
+        cache: where paid answers are.
+        fingerprinter: makes the keys.
+        parser: reads stored raw answers that could not be parsed before.
+        taxonomy: cached values outside it are no hits.
+        not_before: Unix time; older answers are no hits (`--refresh` passes the run's start).
+        warn: takes a code and a message; called in the worker's thread.
+    """
+
+    def __init__(
+        self,
+        *,
+        cache: ResultCache,
+        fingerprinter: Fingerprinter,
+        parser: AnswerParser,
+        taxonomy: Taxonomy,
+        not_before: float,
+        warn: Callable[[str, str], None],
+    ) -> None:
+        self._cache = cache
+        self._fingerprinter = fingerprinter
+        self._parser = parser
+        self._allowed = {field.name: _allowed_values(field) for field in taxonomy.fields}
+        self._not_before = not_before
+        self._warn = warn
+
+    def __call__(self, rows: Sequence[Row]) -> list[KnownTicket | RejectedRow]:
+        """Return `rows` in their order, tickets with what is known about them."""
+        keys = [
+            b"" if isinstance(row, RejectedRow) else self._fingerprinter.of(row.text, row.tenant)
+            for row in rows
+        ]
+        try:
+            entries = self._cache.get_many(list({key for key in keys if key}))
+        except CacheError as error:
+            self._warn("cache_unreadable", f"{error}; going on without cached answers")
+            entries = {}
+        return [
+            row
+            if isinstance(row, RejectedRow)
+            else KnownTicket(row, key, complexity_of(row.text), self._hit(entries.get(key)))
+            for row, key in zip(rows, keys, strict=True)
+        ]
+
+    def _hit(self, entry: CacheEntry | None) -> Classification | None:
+        if entry is None or entry.stored_at < self._not_before:
+            return None
+        if entry.values is None:
+            answer = ModelAnswer(entry.raw, entry.model, entry.usage, reasoning=entry.reasoning)
+            try:
+                return self._parser.parse(answer)
+            except AnswerError:
+                return None
+        values = {}
+        for name, allowed in self._allowed.items():
+            value = entry.values.get(name)
+            if value is None or (allowed is not None and value not in allowed):
+                return None
+            values[name] = value
+        return Classification(values, entry.model, entry.reasoning)
+
+
+def _allowed_values(field: Field) -> frozenset[str] | None:
+    match field.kind:
+        case FieldKind.ENUM:
+            return frozenset(field.label_names)
+        case FieldKind.BOOLEAN:
+            return frozenset({"true", "false"})
+        case FieldKind.TEXT:
+            return None

@@ -1,0 +1,109 @@
+"""Turning answers into rows, and counting them: every row gets exactly one outcome."""
+
+from __future__ import annotations
+
+from collections import Counter
+from decimal import Decimal
+from typing import TYPE_CHECKING
+
+from inference_forge.engine.dedup import SingleFlight
+from inference_forge.events import RowsResolved, TicketFinished
+from inference_forge.models import Classification, Money, ResolvedRow, Spending
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from inference_forge.engine.commit import Answered
+    from inference_forge.engine.lookup import KnownTicket
+    from inference_forge.events import Event
+    from inference_forge.models import Complexity, Outcome, RejectedRow
+
+_NOTHING_SPENT = Spending(cost=Money(Decimal(0), ""))
+
+
+class OutcomeBook:
+    """Makes resolved rows; announces their counts a block at a time.
+
+    Arguments:
+        emit: takes events.
+    """
+
+    def __init__(self, emit: Callable[[Event], None]) -> None:
+        self.flight = SingleFlight()
+        self._emit = emit
+        self._start_block()
+
+    def rejected(self, row: RejectedRow) -> ResolvedRow:
+        """Return the row of an input line that never became a ticket."""
+        self._count(row.failure, None)
+        return ResolvedRow(row, row.failure, None, cache_hit=False, spending=_NOTHING_SPENT)
+
+    def known(self, known: KnownTicket) -> ResolvedRow | None:
+        """Return the row when its answer is known without a call, else None."""
+        outcome: Outcome | None = known.hit
+        if outcome is not None:
+            self._hits += 1
+        else:
+            outcome = self.flight.settled(known.key)
+            if outcome is None:
+                return None
+            self._coalesced += 1
+        self._count(outcome, known.complexity)
+        return ResolvedRow(
+            known.ticket, outcome, known.complexity, cache_hit=True, spending=_NOTHING_SPENT
+        )
+
+    def settled(self, answered: Answered) -> list[ResolvedRow]:
+        """Return the rows of a leader and its followers; the fingerprint is free afterwards."""
+        known, result = answered.known, answered.result
+        outcome = result.outcome
+        followers = self.flight.settle(known.key, outcome)
+        self._coalesced += len(followers)
+        self._emit(TicketFinished(known.complexity, _code(outcome), result.spending))
+        for _ in range(1 + len(followers)):
+            self._count(outcome, known.complexity)
+        leader = ResolvedRow(
+            known.ticket, outcome, known.complexity, cache_hit=False, spending=result.spending
+        )
+        return [
+            leader,
+            *(
+                ResolvedRow(
+                    ticket, outcome, known.complexity, cache_hit=True, spending=_NOTHING_SPENT
+                )
+                for ticket in followers
+            ),
+        ]
+
+    def announce(self) -> None:
+        """Emit the counts since the last announcement."""
+        self._emit(
+            RowsResolved(
+                classified=self._classified,
+                failed=sum(self._failures.values()),
+                cache_hits=self._hits,
+                coalesced=self._coalesced,
+                by_complexity=self._by_complexity,
+                failures=self._failures,
+            )
+        )
+        self._start_block()
+
+    def _start_block(self) -> None:
+        self._classified = 0
+        self._hits = 0
+        self._coalesced = 0
+        self._by_complexity: Counter[Complexity] = Counter()
+        self._failures: Counter[str] = Counter()
+
+    def _count(self, outcome: Outcome, complexity: Complexity | None) -> None:
+        if isinstance(outcome, Classification):
+            self._classified += 1
+        else:
+            self._failures[outcome.code] += 1
+        if complexity is not None:
+            self._by_complexity[complexity] += 1
+
+
+def _code(outcome: Outcome) -> str:
+    return "ok" if isinstance(outcome, Classification) else outcome.code

@@ -1,0 +1,289 @@
+"""One run, from reading to publishing.
+
+::
+
+    read ──> look up ──┬── hits, rejected rows ─────────────────────┐
+                       └── leaders ──> batches ──> calls ──> commit ─┴──> reorder ──> write
+
+Each stage is a task; they are connected by memory streams that carry blocks. The streams need no
+bound of their own: the window bounds the rows between reading and writing.
+"""
+
+from __future__ import annotations
+
+from collections import Counter
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Final, assert_never
+
+import anyio
+
+from inference_forge.core.reorder import Reorderer
+from inference_forge.engine.commit import Answered, Committer
+from inference_forge.engine.outcomes import OutcomeBook
+from inference_forge.engine.scheduler import Scheduler
+from inference_forge.engine.window import Window
+from inference_forge.errors import InputError, OutputError, ProviderRefused
+from inference_forge.events import ColumnsRecognised, LateFailures, RowsRead
+from inference_forge.models import (
+    CellRecord,
+    JsonRecord,
+    RawRecord,
+    RejectedRow,
+    ResolvedRow,
+    Ticket,
+)
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Sequence
+
+    from anyio.streams.memory import MemoryObjectReceiveStream, MemoryObjectSendStream
+
+    from inference_forge.engine.call import Caller
+    from inference_forge.engine.control import RunControl
+    from inference_forge.engine.lane import Lane
+    from inference_forge.engine.lookup import KnownTicket, Lookup
+    from inference_forge.events import Event
+    from inference_forge.models import Row
+    from inference_forge.ports import OutcomeSink, ResultCache, TicketSource, Worker
+
+BLOCK_ROWS: Final = 500
+"""Rows read, looked up and written together: the size of one block look-up in the cache."""
+
+REFUSED_GRACE_S: Final = 2.0
+"""What is in flight when the provider refuses the key will be refused as well."""
+
+
+@dataclass(frozen=True, slots=True)
+class Stages:
+    """What a run is made of.
+
+    Attributes:
+        reader: runs the source's calls; its own thread, because a pipe may block for ever.
+        worker: runs the cache's and the sink's calls.
+        grace_s: seconds that tries under way are given after a stop.
+    """
+
+    source: TicketSource
+    sink: OutcomeSink
+    cache: ResultCache
+    lookup: Lookup
+    caller: Caller
+    lane: Lane
+    control: RunControl
+    reader: Worker
+    worker: Worker
+    clock: Callable[[], float]
+    unix_now: Callable[[], float]
+    emit: Callable[[Event], None]
+    warn: Callable[[str, str], None]
+    grace_s: float
+
+
+@dataclass(frozen=True, slots=True)
+class RunCounts:
+    """Where the rows are when a run ends.
+
+    Attributes:
+        read: rows read.
+        written: rows handed to the sink.
+    """
+
+    read: int
+    written: int
+
+    @property
+    def pending(self) -> int:
+        """Return the rows without an outcome."""
+        return self.read - self.written
+
+
+class Pipeline:
+    """Runs the stages; use once.
+
+    Arguments:
+        stages: the wired parts.
+        window: bounds the rows between reading and writing.
+        keep_order: write in input order; else in the order of completion.
+    """
+
+    def __init__(self, stages: Stages, *, window: Window | None = None, keep_order: bool) -> None:
+        self._stages = stages
+        self._window = window or Window()
+        self._book = OutcomeBook(stages.emit)
+        self._reorderer = Reorderer() if keep_order else None
+        self._read = 0
+        self._written = 0
+        self._late_failures: Counter[str] = Counter()
+        self._can_write = True
+        self._scheduler = Scheduler(
+            caller=stages.caller, admission=stages.lane.admission, emit=stages.emit
+        )
+
+    async def run(self) -> RunCounts:
+        """Classify every row; the sink is neither published nor abandoned here.
+
+        A stop is no error: ask `control.reason` afterwards. What is finished is written, what is
+        paid for is committed, and the rest is pending.
+        """
+        stages = self._stages
+        rows_in, rows_out = anyio.create_memory_object_stream[list[ResolvedRow]](float("inf"))
+        answers_in, answers_out = anyio.create_memory_object_stream[Answered](float("inf"))
+        async with anyio.create_task_group() as background:
+            background.start_soon(stages.lane.admission.run)
+            async with anyio.create_task_group() as writing:
+                writing.start_soon(self._write, rows_out)
+                writing.start_soon(self._commit, answers_out, rows_in.clone())
+                async with rows_in, answers_in:
+                    await self._ask(rows_in, answers_in)
+            background.cancel_scope.cancel()
+        return RunCounts(self._read, self._written)
+
+    async def _ask(
+        self,
+        rows: MemoryObjectSendStream[list[ResolvedRow]],
+        answers: MemoryObjectSendStream[Answered],
+    ) -> None:
+        """Read and ask until the input ends or a stop's grace period is over."""
+        async with anyio.create_task_group() as guard:
+            with anyio.CancelScope() as asking:
+                guard.start_soon(self._end_after_grace, asking)
+                async with anyio.create_task_group() as calls:
+                    calls.start_soon(self._dispatch, answers)
+                    try:
+                        await self._read_all(rows)
+                    finally:
+                        self._scheduler.close()
+            guard.cancel_scope.cancel()
+
+    async def _end_after_grace(self, asking: anyio.CancelScope) -> None:
+        control = self._stages.control
+        await control.wait_stopped()
+        is_refused = isinstance(control.reason, ProviderRefused)
+        grace_s = self._stages.grace_s
+        await anyio.sleep(min(grace_s, REFUSED_GRACE_S) if is_refused else grace_s)
+        asking.cancel()
+
+    async def _dispatch(self, answers: MemoryObjectSendStream[Answered]) -> None:
+        await self._scheduler.run(answers, self._stages.control)
+
+    async def _read_all(self, rows: MemoryObjectSendStream[list[ResolvedRow]]) -> None:
+        stages = self._stages
+        with stages.control.interruptible():
+            while True:
+                await self._window.wait_for_room()
+                try:
+                    block = await stages.reader.run(lambda: stages.source.read_block(BLOCK_ROWS))
+                except InputError as error:
+                    stages.control.stop(error)
+                    return
+                self._count_read(block)
+                if not block:
+                    return
+                await self._look_up(block, rows)
+
+    def _count_read(self, block: Sequence[Row]) -> None:
+        source = self._stages.source
+        if self._read == 0:
+            self._stages.emit(ColumnsRecognised(source.reading))
+        for warned in source.warnings:
+            self._stages.warn(warned.code, warned.message)
+        progress = source.progress()
+        self._read += len(block)
+        self._window.add(len(block), sum(map(_chars, block)))
+        self._stages.emit(
+            RowsRead(len(block), not block, progress.bytes_read, progress.bytes_total)
+        )
+
+    async def _look_up(
+        self, block: Sequence[Row], rows: MemoryObjectSendStream[list[ResolvedRow]]
+    ) -> None:
+        """Send on what is known already, queue the rest."""
+        stages = self._stages
+        self._book.flight.begin_lookup()
+        try:
+            known = await stages.worker.run(lambda: stages.lookup(block))
+            resolved: list[ResolvedRow] = []
+            leaders: list[KnownTicket] = []
+            for item in known:
+                if isinstance(item, RejectedRow):
+                    resolved.append(self._book.rejected(item))
+                elif (row := self._book.known(item)) is not None:
+                    resolved.append(row)
+                elif self._book.flight.join(item.key, item.ticket):
+                    leaders.append(item)
+        finally:
+            self._book.flight.end_lookup()
+        if leaders:
+            self._scheduler.add(leaders)
+        if resolved:
+            self._book.announce()
+            rows.send_nowait(resolved)
+
+    async def _commit(
+        self,
+        answers: MemoryObjectReceiveStream[Answered],
+        rows: MemoryObjectSendStream[list[ResolvedRow]],
+    ) -> None:
+        stages = self._stages
+
+        def hand_on(group: list[Answered]) -> None:
+            resolved = [row for answered in group for row in self._book.settled(answered)]
+            self._book.announce()
+            rows.send_nowait(resolved)
+
+        committer = Committer(
+            cache=stages.cache,
+            worker=stages.worker,
+            unix_now=stages.unix_now,
+            warn=stages.warn,
+            hand_on=hand_on,
+        )
+        async with rows:
+            await committer.run(answers)
+
+    async def _write(self, rows: MemoryObjectReceiveStream[list[ResolvedRow]]) -> None:
+        """Write what comes, in order; after a write error only drain."""
+        async with rows:
+            async for block in rows:
+                ready = block if self._reorderer is None else self._reorderer.push(block)
+                await self._write_block(ready)
+        if self._reorderer is not None and self._stages.control.is_stopping:
+            # Rows behind a pending one: finished, so they belong into the partial file.
+            await self._write_block(self._reorderer.drain())
+
+    async def _write_block(self, ready: list[ResolvedRow]) -> None:
+        if not ready:
+            return
+        stages = self._stages
+        if self._can_write:
+            try:
+                await stages.worker.run(lambda: stages.sink.write_block(ready))
+                self._written += len(ready)
+                self._note_late_failures()
+            except OutputError as error:
+                self._can_write = False
+                stages.control.stop(error)
+        self._window.remove(len(ready), sum(_chars(row.row) for row in ready))
+
+    def _note_late_failures(self) -> None:
+        sink = self._stages.sink
+        late = Counter(sink.late_failures)
+        if late != self._late_failures:
+            self._stages.emit(LateFailures(late - self._late_failures))
+            self._late_failures = late
+        for warned in sink.warnings:
+            self._stages.warn(warned.code, warned.message)
+
+
+def _chars(row: Row) -> int:
+    """Return about how much memory `row` takes: its text, and the columns passed through."""
+    text = len(row.text) if isinstance(row, Ticket) else 0
+    match row.record:
+        case CellRecord(cells=cells):
+            return text + sum(map(len, cells))
+        case JsonRecord(raw=raw):
+            return text + len(raw)
+        case RawRecord(text=raw_text):
+            return text + len(raw_text)
+        case _:
+            assert_never(row.record)

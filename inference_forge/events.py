@@ -1,0 +1,202 @@
+"""What happens in a run, as frozen values; every observer sees the same stream.
+
+Times are seconds on the run's monotonic clock, durations are seconds. No event carries ticket
+text, keys or answers.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    from inference_forge.models import Complexity, Spending
+
+
+@dataclass(frozen=True, slots=True)
+class RunStarted:
+    """A run over one input begins; `concurrency` is the hard cap."""
+
+    source: str
+    provider: str
+    model: str
+    concurrency: int
+
+
+@dataclass(frozen=True, slots=True)
+class ColumnsRecognised:
+    """The first block told how the columns are read: `text = Subject + Description; id = Key`."""
+
+    reading: str
+
+
+@dataclass(frozen=True, slots=True)
+class RowsRead:
+    """A block was read.
+
+    Attributes:
+        rows: rows in this block.
+        is_end: True when the input is exhausted and the total is exact.
+        bytes_read: of the file, so far.
+        bytes_total: None for a pipe.
+    """
+
+    rows: int
+    is_end: bool
+    bytes_read: int
+    bytes_total: int | None
+
+
+@dataclass(frozen=True, slots=True)
+class RowsResolved:
+    """Rows got their outcome (not yet written).
+
+    Attributes:
+        classified: rows with a classification, hits included.
+        failed: rows with a failure.
+        cache_hits: rows answered from the cache.
+        coalesced: rows that shared another row's call.
+        by_complexity: rows by complexity; rows that never became a ticket are in none.
+        failures: failed rows by code.
+    """
+
+    classified: int = 0
+    failed: int = 0
+    cache_hits: int = 0
+    coalesced: int = 0
+    by_complexity: Mapping[Complexity, int] | None = None
+    failures: Mapping[str, int] | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class LateFailures:
+    """Classified rows that did not fit the results file and went to the failures, by code."""
+
+    failures: Mapping[str, int]
+
+
+@dataclass(frozen=True, slots=True)
+class TicketsQueued:
+    """Tickets wait for a call, by complexity."""
+
+    by_complexity: Mapping[Complexity, int]
+
+
+@dataclass(frozen=True, slots=True)
+class BatchStarted:
+    """A batch was cut and dispatched."""
+
+    number: int
+    complexity: Complexity
+    tickets: int
+
+
+@dataclass(frozen=True, slots=True)
+class TryFinished:
+    """One HTTP request ended.
+
+    Attributes:
+        code: `ok`, or the error's code.
+        kind: `ok`, `transient`, `throttle`, `ticket`, `fatal` or `answer`.
+        latency_s: from sending to the last byte.
+        status: HTTP status, None without a response.
+        in_flight: tries under way after this one.
+        limit: the concurrency limit in force.
+    """
+
+    complexity: Complexity
+    kind: str
+    code: str
+    latency_s: float
+    status: int | None
+    in_flight: int
+    limit: int
+
+
+@dataclass(frozen=True, slots=True)
+class TicketFinished:
+    """A ticket that needed calls got its outcome; `code` is `ok` or the failure's."""
+
+    complexity: Complexity
+    code: str
+    spending: Spending
+
+
+@dataclass(frozen=True, slots=True)
+class RetryScheduled:
+    """A ticket waits before its next try, holding no slot."""
+
+    code: str
+    wait_s: float
+    attempt: int
+
+
+@dataclass(frozen=True, slots=True)
+class BreakerChanged:
+    """The breaker moved; states are `closed`, `open`, `half_open`."""
+
+    before: str
+    after: str
+    wait_s: float
+
+
+@dataclass(frozen=True, slots=True)
+class DispatchPaused:
+    """Nothing is sent for `wait_s` because the provider asked for it or is throttling."""
+
+    reason: str
+    wait_s: float
+
+
+@dataclass(frozen=True, slots=True)
+class Warned:
+    """Something the user should know; shown once per `code`.
+
+    Attributes:
+        code: stable machine code.
+        message: one line for people.
+        is_note: nothing is wrong; not shown with `--quiet`.
+    """
+
+    code: str
+    message: str
+    is_note: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class RunFinished:
+    """A run ended.
+
+    Attributes:
+        duration_s: wall time.
+        rows: rows read.
+        done: rows with an outcome.
+        pending: rows read without an outcome.
+        stop: None for a complete run, else why it stopped.
+    """
+
+    duration_s: float
+    rows: int
+    done: int
+    pending: int
+    stop: str | None
+
+
+Event = (
+    RunStarted
+    | ColumnsRecognised
+    | RowsRead
+    | RowsResolved
+    | LateFailures
+    | TicketsQueued
+    | BatchStarted
+    | TryFinished
+    | TicketFinished
+    | RetryScheduled
+    | BreakerChanged
+    | DispatchPaused
+    | Warned
+    | RunFinished
+)

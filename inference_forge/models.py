@@ -1,0 +1,283 @@
+"""The values that flow through a run: frozen, slotted, without behaviour beyond arithmetic."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from enum import StrEnum
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping, Sequence
+    from decimal import Decimal
+
+
+class Complexity(StrEnum):
+    """How much text a ticket holds; decides its batch size and its place in the queue."""
+
+    SIMPLE = "simple"
+    MEDIUM = "medium"
+    COMPLEX = "complex"
+
+
+class Finish(StrEnum):
+    """Why a model stopped writing."""
+
+    STOP = "stop"
+    LENGTH = "length"
+    FILTER = "filter"
+    REFUSAL = "refusal"
+
+
+@dataclass(frozen=True, slots=True)
+class CellRecord:
+    """A row of a table, for pass-through.
+
+    Attributes:
+        header: column names as in the input, duplicates kept, shared by all rows.
+        cells: as many cells as `header` has names.
+    """
+
+    header: tuple[str, ...]
+    cells: Sequence[str]
+
+
+@dataclass(frozen=True, slots=True)
+class JsonRecord:
+    """A JSON object, for pass-through.
+
+    Attributes:
+        raw: the object's exact bytes, from `{` to `}`, UTF-8, without a line break.
+    """
+
+    raw: bytes
+
+
+@dataclass(frozen=True, slots=True)
+class RawRecord:
+    r"""A row that could not be read as a record.
+
+    Attributes:
+        text: what stood in the input, undecodable bytes shown as `\xNN`.
+    """
+
+    text: str
+
+
+Record = CellRecord | JsonRecord | RawRecord
+
+
+@dataclass(frozen=True, slots=True)
+class Ticket:
+    """One input row's text.
+
+    Attributes:
+        index: 0-based row index in the input; the row's key.
+        text: the text that is classified and sent, normalised.
+        record: the whole input row, for pass-through.
+        ticket_id: the id column's cell, for people; never used as a key.
+        tenant: tenants never share answers; empty when there is no tenant column.
+    """
+
+    index: int
+    text: str
+    record: Record
+    ticket_id: str | None = None
+    tenant: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Failure:
+    """Why a row has no classification.
+
+    Attributes:
+        code: stable machine code, for example `invalid_label`.
+        detail: one line for people.
+        attempts: tries that counted against the ticket; 0 when nothing was sent.
+    """
+
+    code: str
+    detail: str
+    attempts: int = 0
+
+
+@dataclass(frozen=True, slots=True)
+class RejectedRow:
+    """An input row from which no ticket can be made; it fails without a call."""
+
+    index: int
+    record: Record
+    failure: Failure
+
+
+Row = Ticket | RejectedRow
+
+
+@dataclass(frozen=True, slots=True)
+class Classification:
+    """A validated answer.
+
+    Attributes:
+        values: field name -> value, for every field of the taxonomy, in the taxonomy's order.
+        model: the model that answered.
+        reasoning: what the model thought aloud, at most 8,000 characters.
+    """
+
+    values: Mapping[str, str]
+    model: str
+    reasoning: str = ""
+
+
+Outcome = Classification | Failure
+
+
+@dataclass(frozen=True, slots=True)
+class Usage:
+    """Tokens of one or more requests.
+
+    Attributes:
+        prompt_tokens: all input tokens, cached ones included.
+        completion_tokens: all output tokens, reasoning included.
+        cached_tokens: the part of `prompt_tokens` served from the provider's prompt cache.
+        reasoning_tokens: the part of `completion_tokens` spent on reasoning.
+        is_estimate: True when any part was estimated because the provider did not report it.
+    """
+
+    prompt_tokens: int = 0
+    completion_tokens: int = 0
+    cached_tokens: int = 0
+    reasoning_tokens: int = 0
+    is_estimate: bool = False
+
+    @property
+    def total_tokens(self) -> int:
+        """Return input plus output tokens."""
+        return self.prompt_tokens + self.completion_tokens
+
+    def __add__(self, other: Usage) -> Usage:
+        """Return the sum of both, an estimate when either is."""
+        return Usage(
+            self.prompt_tokens + other.prompt_tokens,
+            self.completion_tokens + other.completion_tokens,
+            self.cached_tokens + other.cached_tokens,
+            self.reasoning_tokens + other.reasoning_tokens,
+            self.is_estimate or other.is_estimate,
+        )
+
+
+@dataclass(frozen=True, slots=True)
+class Money:
+    """An amount in one currency (ISO 4217 code)."""
+
+    amount: Decimal
+    currency: str
+
+
+@dataclass(frozen=True, slots=True)
+class Spending:
+    """What this run spent on one row.
+
+    Attributes:
+        usage: tokens over all tries, repairs and failed answers included.
+        cost: None when the price is unknown; never 0 for unknown.
+        attempts: tries that counted against the ticket.
+        tries: HTTP requests sent.
+    """
+
+    usage: Usage = field(default_factory=Usage)
+    cost: Money | None = None
+    attempts: int = 0
+    tries: int = 0
+
+
+@dataclass(frozen=True, slots=True)
+class ResolvedRow:
+    """A row with its outcome, ready to be written.
+
+    Attributes:
+        row: the input row.
+        outcome: exactly one per row.
+        complexity: None for rows that never became a ticket.
+        cache_hit: True when this run made no call for the row (cached or coalesced).
+        spending: zero when `cache_hit`.
+    """
+
+    row: Row
+    outcome: Outcome
+    complexity: Complexity | None
+    cache_hit: bool
+    spending: Spending
+
+
+@dataclass(frozen=True, slots=True)
+class Batch:
+    """Tickets of one complexity and one tenant that are dispatched together."""
+
+    number: int
+    complexity: Complexity
+    tenant: str
+    tickets: tuple[Ticket, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Message:
+    """One message of a prompt; `role` is `system`, `user` or `assistant`."""
+
+    role: str
+    content: str
+
+
+@dataclass(frozen=True, slots=True)
+class ModelRequest:
+    """What a provider is asked, independent of its wire format.
+
+    Attributes:
+        texts: the tickets' texts, for providers that need no prompt (`local`).
+        messages: the prompt, static prefix first.
+        schema: JSON Schema of the answer, None for free text.
+        max_output_tokens: cap on the answer.
+    """
+
+    texts: tuple[str, ...]
+    messages: tuple[Message, ...]
+    schema: Mapping[str, object] | None
+    max_output_tokens: int
+
+
+@dataclass(frozen=True, slots=True)
+class ModelAnswer:
+    """What a provider answered.
+
+    Attributes:
+        text: the answer's text as sent, reasoning tags included.
+        model: the model that answered, as the provider names it.
+        usage: tokens of this request.
+        finish: why the model stopped.
+        reasoning: reasoning that came apart from the text.
+    """
+
+    text: str
+    model: str
+    usage: Usage
+    finish: Finish = Finish.STOP
+    reasoning: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class CacheEntry:
+    """One paid answer.
+
+    Attributes:
+        raw: the model's answer as it came.
+        values: the parsed fields; None when the answer could not be parsed (never a hit).
+        model: the model that answered.
+        usage: tokens of the request that was paid.
+        stored_at: Unix time in seconds.
+        reasoning: reasoning that came with the answer.
+    """
+
+    raw: str
+    values: Mapping[str, str] | None
+    model: str
+    usage: Usage
+    stored_at: float
+    reasoning: str = ""

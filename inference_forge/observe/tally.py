@@ -1,0 +1,164 @@
+"""Counting a run: what the bar, the summary and the run history show."""
+
+from __future__ import annotations
+
+from collections import Counter
+from dataclasses import dataclass, field
+from decimal import Decimal
+from typing import TYPE_CHECKING
+
+from inference_forge.core.eta import EtaEstimator
+from inference_forge.core.quantiles import Quantiles
+from inference_forge.events import (
+    BreakerChanged,
+    Event,
+    LateFailures,
+    RowsRead,
+    RowsResolved,
+    RunFinished,
+    RunStarted,
+    TicketFinished,
+    TryFinished,
+)
+from inference_forge.models import Complexity, Usage
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+
+@dataclass(slots=True)
+class Tally:
+    """An observer that counts; read its attributes at any time.
+
+    Attributes:
+        clock: seconds, monotonic.
+        total: rows in the input; an estimate until `is_total_exact`, None when unknown.
+    """
+
+    clock: Callable[[], float]
+    started: RunStarted | None = None
+    finished: RunFinished | None = None
+    read: int = 0
+    total: int | None = None
+    is_total_exact: bool = False
+    classified: int = 0
+    failed: int = 0
+    cache_hits: int = 0
+    coalesced: int = 0
+    tries: int = 0
+    throttled: int = 0
+    in_flight: int = 0
+    limit: int = 0
+    breaker: str = "closed"
+    breaker_openings: int = 0
+    usage: Usage = field(default_factory=Usage)
+    cost: dict[str, Decimal] = field(default_factory=dict)
+    has_unknown_cost: bool = False
+    by_complexity: Counter[Complexity] = field(default_factory=Counter)
+    failures: Counter[str] = field(default_factory=Counter)
+    latency_s: Quantiles = field(default_factory=Quantiles)
+    began_s: float = 0.0
+    _eta: EtaEstimator = field(default_factory=EtaEstimator)
+
+    @property
+    def done(self) -> int:
+        """Return the rows with an outcome."""
+        return self.classified + self.failed
+
+    @property
+    def elapsed_s(self) -> float:
+        """Return the seconds since the run started."""
+        return self.clock() - self.began_s
+
+    @property
+    def rate_per_s(self) -> float:
+        """Return rows with an outcome per second, over the whole run."""
+        return self.done / self.elapsed_s if self.elapsed_s > 0 else 0.0
+
+    def left_s(self) -> float | None:
+        """Return the estimated seconds left, None when nothing is known to estimate from."""
+        if self.total is None:
+            return None
+        left = max(0, self.total - self.done)
+        if not left:
+            return 0.0
+        if not self.tries:
+            return left / self.rate_per_s if self.rate_per_s else None
+        calls_left = self._calls_left(left)
+        return self._eta.left_s(calls_left, max(1, self.limit))
+
+    def on_event(self, event: Event) -> None:
+        """Count `event`."""
+        match event:
+            case RowsResolved():
+                self._on_resolved(event)
+            case TryFinished():
+                self._on_try(event)
+            case TicketFinished():
+                self._on_ticket(event)
+            case RowsRead():
+                self._on_read(event)
+            case LateFailures(failures=late):
+                self.classified -= sum(late.values())
+                self.failed += sum(late.values())
+                self.failures.update(late)
+            case _:
+                self._on_rare(event)
+
+    def _on_rare(self, event: Event) -> None:
+        match event:
+            case BreakerChanged():
+                self.breaker = event.after
+                self.breaker_openings += event.before == "closed"
+            case RunStarted():
+                self.started = event
+                self.began_s = self.clock()
+            case RunFinished():
+                self.finished = event
+            case _:
+                pass
+
+    def _on_read(self, event: RowsRead) -> None:
+        self.read += event.rows
+        if event.is_end:
+            self.total = self.read
+            self.is_total_exact = True
+        elif event.bytes_total and event.bytes_read:
+            self.total = max(self.read, round(self.read * event.bytes_total / event.bytes_read))
+
+    def _on_resolved(self, event: RowsResolved) -> None:
+        self.classified += event.classified
+        self.failed += event.failed
+        self.cache_hits += event.cache_hits
+        self.coalesced += event.coalesced
+        self.by_complexity.update(event.by_complexity or {})
+        self.failures.update(event.failures or {})
+
+    def _on_try(self, event: TryFinished) -> None:
+        self.tries += 1
+        self.in_flight = event.in_flight
+        self.limit = event.limit
+        if event.kind == "throttle":
+            self.throttled += 1
+        elif event.kind in {"ok", "answer"}:
+            self.latency_s.add(event.latency_s)
+            self._eta.on_answer(event.complexity, event.latency_s, self.clock())
+
+    def _on_ticket(self, event: TicketFinished) -> None:
+        spending = event.spending
+        self.usage += spending.usage
+        if spending.cost is None:
+            self.has_unknown_cost = True
+        else:
+            currency = spending.cost.currency
+            self.cost[currency] = self.cost.get(currency, Decimal(0)) + spending.cost.amount
+
+    def _calls_left(self, rows_left: int) -> dict[Complexity, float]:
+        """Spread the rows left over complexities as seen so far; hits need no call."""
+        seen = sum(self.by_complexity.values()) or 1
+        free = self.cache_hits + self.coalesced
+        paid_share = max(0.0, 1 - free / self.done) if self.done else 1.0
+        return {
+            complexity: rows_left * paid_share * self.by_complexity[complexity] / seen
+            for complexity in Complexity
+        }

@@ -1,0 +1,189 @@
+"""Every setting: one list from which flags, environment variables, file keys and help are made.
+
+The fields' `Doc` carries what a person reads about them.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from enum import StrEnum
+from pathlib import Path  # noqa: TC003 - read at run time by get_type_hints
+from typing import Annotated
+
+from annotated_types import Ge, Gt, Le
+
+
+class Order(StrEnum):
+    """In which order rows are written."""
+
+    INPUT = "input"
+    COMPLETION = "completion"
+
+
+class CsvGuard(StrEnum):
+    """Which cells are guarded against being run as formulas by a spreadsheet."""
+
+    ALL = "all"
+    ADDED = "added"
+    OFF = "off"
+
+
+class ProgressStyle(StrEnum):
+    """How progress is shown on stderr."""
+
+    AUTO = "auto"
+    RICH = "rich"
+    PLAIN = "plain"
+    NONE = "none"
+
+
+@dataclass(frozen=True, slots=True)
+class Doc:
+    """What people read about a setting.
+
+    Attributes:
+        text: one line for `--help`.
+        group: the heading under which `--help` lists it.
+        name: key in files and, with dashes, flag; the field's name when None.
+        flag: spelling of the flag when it is not made from the name.
+        is_duration: given as seconds or as text such as `90s`, `15m`, `1h30m`, `30d`.
+        shown_default: how to show the default when its value says too little.
+    """
+
+    text: str
+    group: str
+    name: str | None = None
+    flag: str | None = None
+    is_duration: bool = False
+    shown_default: str | None = None
+
+
+_INPUT, _OUTPUT, _MODEL, _LIMITS, _CACHE, _SCREEN = (
+    "Input",
+    "Output",
+    "Model",
+    "Speed and patience",
+    "Cache",
+    "Screen",
+)
+_Count = Annotated[int, Ge(1)]
+_Seconds = Annotated[float, Gt(0), Le(10 * 365 * 86_400)]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Settings:
+    """Validated settings of one command; durations in seconds."""
+
+    text_column: Annotated[
+        tuple[str, ...],
+        Doc("Column that holds the ticket's text; repeat to join several.", _INPUT),
+    ] = ()
+    id_column: Annotated[str | None, Doc("Column with the ticket's id, for people.", _INPUT)] = None
+    tenant_column: Annotated[
+        str | None, Doc("Column that keeps tenants' answers apart.", _INPUT)
+    ] = None
+    input_format: Annotated[
+        str | None,
+        Doc("csv, tsv, jsonl or json.", _INPUT, shown_default="by extension; stdin: jsonl"),
+    ] = None
+    encoding: Annotated[
+        str | None, Doc("Encoding of CSV and TSV.", _INPUT, shown_default="BOM, else UTF-8")
+    ] = None
+    delimiter: Annotated[
+        str | None, Doc("Delimiter of CSV; `tab` for a tab.", _INPUT, shown_default="detected")
+    ] = None
+    output: Annotated[
+        str | None,
+        Doc(
+            "Results file; its extension chooses the format; - is stdout.",
+            _OUTPUT,
+            flag="-o,--output",
+            shown_default="INPUT.results.EXT beside the input; stdin: stdout",
+        ),
+    ] = None
+    failures: Annotated[
+        str | None,
+        Doc("Failures file.", _OUTPUT, shown_default="INPUT.failures.EXT beside the results"),
+    ] = None
+    prefix: Annotated[
+        str | None,
+        Doc(
+            "Put this before the names of all added columns.",
+            _OUTPUT,
+            shown_default="none; forge_ when a name is taken",
+        ),
+    ] = None
+    order: Annotated[Order, Doc("Order of the rows written.", _OUTPUT)] = Order.INPUT
+    csv_guard: Annotated[
+        CsvGuard, Doc("Guard cells against running as spreadsheet formulas.", _OUTPUT)
+    ] = CsvGuard.ADDED
+    keep_reasoning: Annotated[
+        bool, Doc("Add a column with what the model thought aloud.", _OUTPUT)
+    ] = False
+    max_failure_rate: Annotated[
+        float, Ge(0), Le(1), Doc("Share of failed rows that still exits with 0.", _OUTPUT)
+    ] = 0.0
+    provider: Annotated[
+        str, Doc("Who answers: local, sarvam, openai, ollama, vllm, ...", _MODEL)
+    ] = "local"
+    model: Annotated[
+        str | None, Doc("Model to ask.", _MODEL, shown_default="the provider's default")
+    ] = None
+    base_url: Annotated[
+        str | None,
+        Doc("API address up to and including /v1.", _MODEL, shown_default="the provider's"),
+    ] = None
+    taxonomy: Annotated[
+        Path | None, Doc("Taxonomy file (TOML).", _MODEL, shown_default="built in")
+    ] = None
+    max_output_tokens: Annotated[
+        int, Ge(16), Le(1_000_000), Doc("Cap on one answer's tokens.", _MODEL)
+    ] = 512
+    concurrency: Annotated[_Count, Le(10_000), Doc("Most requests in flight.", _LIMITS)] = 32
+    attempts: Annotated[_Count, Le(10), Doc("Tries that count against a ticket.", _LIMITS)] = 3
+    timeout_s: Annotated[
+        _Seconds, Doc("Time for one request in all.", _LIMITS, name="timeout", is_duration=True)
+    ] = 60.0
+    ticket_deadline_s: Annotated[
+        _Seconds,
+        Doc("Time for all tries of a ticket.", _LIMITS, name="ticket_deadline", is_duration=True),
+    ] = 600.0
+    outage_budget_s: Annotated[
+        _Seconds,
+        Doc(
+            "How long an outage may last before the run stops with exit 75.",
+            _LIMITS,
+            name="outage_budget",
+            is_duration=True,
+        ),
+    ] = 900.0
+    grace_s: Annotated[
+        float,
+        Ge(0),
+        Doc("Time to finish requests after Ctrl-C.", _LIMITS, name="grace", is_duration=True),
+    ] = 20.0
+    cache_dir: Annotated[
+        Path | None,
+        Doc("Where paid answers are kept.", _CACHE, shown_default="the user's cache directory"),
+    ] = None
+    cache: Annotated[
+        bool,
+        Doc("Keep answers for later runs.", _CACHE, flag="--cache/--no-cache"),
+    ] = True
+    refresh: Annotated[bool, Doc("Ask again, and replace what is cached.", _CACHE)] = False
+    cache_ttl_s: Annotated[
+        _Seconds | None,
+        Doc(
+            "Do not use cached answers older than this.",
+            _CACHE,
+            name="cache_ttl",
+            is_duration=True,
+            shown_default="no limit",
+        ),
+    ] = None
+    progress: Annotated[
+        ProgressStyle, Doc("rich, plain, none; auto is rich on a terminal.", _SCREEN)
+    ] = ProgressStyle.AUTO
+    quiet: Annotated[
+        bool, Doc("No progress and no summary; warnings stay.", _SCREEN, flag="-q,--quiet")
+    ] = False

@@ -1,0 +1,227 @@
+"""Merging flags, environment and files into validated settings.
+
+Precedence: flags, then `FORGE_*` variables, then `./forge.toml`, then the user's file, then the
+defaults.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+import difflib
+import functools
+import re
+import tomllib
+from dataclasses import dataclass, field
+from enum import StrEnum
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Final, get_type_hints
+
+from inference_forge.errors import SettingsError
+from inference_forge.settings.fields import Doc, Settings
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+PROJECT_FILE: Final = "forge.toml"
+ENV_PREFIX: Final = "FORGE_"
+
+
+class Origin(StrEnum):
+    """Where a value was set."""
+
+    FLAG = "flag"
+    ENVIRONMENT = "environment"
+    PROJECT_FILE = "project file"
+    USER_FILE = "user file"
+    DEFAULT = "default"
+
+
+@dataclass(frozen=True, slots=True)
+class Spec:
+    """One setting as the loaders and the command line see it.
+
+    Attributes:
+        attribute: the field of `Settings`.
+        key: name in files; the environment variable is made from it.
+        annotation: the field's type, metadata removed.
+        default: the field's default.
+        doc: what people read.
+    """
+
+    attribute: str
+    key: str
+    annotation: Any
+    default: Any
+    doc: Doc
+
+    @property
+    def variable(self) -> str:
+        """Return the name of the environment variable."""
+        return ENV_PREFIX + self.key.upper()
+
+
+@dataclass(frozen=True, slots=True)
+class Loaded:
+    """Settings together with where each was set, by attribute."""
+
+    settings: Settings
+    origins: Mapping[str, Origin] = field(default_factory=dict)
+
+    def origin(self, attribute: str) -> Origin:
+        """Return where `attribute` was set."""
+        return self.origins.get(attribute, Origin.DEFAULT)
+
+
+@functools.cache
+def specs() -> tuple[Spec, ...]:
+    """Return every setting, in the order of `--help`."""
+    full = get_type_hints(Settings, include_extras=True)
+    bare = get_type_hints(Settings)
+    found = []
+    for item in dataclasses.fields(Settings):
+        doc = next(meta for meta in full[item.name].__metadata__ if isinstance(meta, Doc))
+        found.append(Spec(item.name, doc.name or item.name, bare[item.name], item.default, doc))
+    return tuple(found)
+
+
+def load_settings(
+    flags: Mapping[str, Any],
+    *,
+    environ: Mapping[str, str],
+    project_file: Path | None = None,
+    user_file: Path | None = None,
+) -> Loaded:
+    """Merge all sources and validate.
+
+    Arguments:
+        flags: by attribute; None means not given.
+        environ: the environment.
+        project_file: TOML file; a missing one is no error.
+        user_file: TOML file; a missing one is no error.
+
+    Raises:
+        SettingsError: an unknown key (with the nearest valid one), an unreadable file, or a value
+            out of range (with where it was set).
+    """
+    layers = [
+        (Origin.USER_FILE, str(user_file), _from_file(user_file)),
+        (Origin.PROJECT_FILE, str(project_file), _from_file(project_file)),
+        (Origin.ENVIRONMENT, "environment", _from_environment(environ)),
+        (Origin.FLAG, "command line", {k: v for k, v in flags.items() if v is not None}),
+    ]
+    values: dict[str, Any] = {}
+    origins: dict[str, Origin] = {}
+    places: dict[str, str] = {}
+    for origin, place, layer in layers:
+        for attribute, value in layer.items():
+            values[attribute] = value
+            origins[attribute] = origin
+            places[attribute] = place
+    return Loaded(_validated(values, places), origins)
+
+
+def parse_duration(text: str) -> float:
+    """Return seconds from a number of seconds or from text such as `1h30m`, `90s`, `30d`.
+
+    Raises:
+        ValueError: saying what is understood.
+    """
+    compact = text.strip().lower().replace(" ", "")
+    if re.fullmatch(r"\d+(\.\d+)?", compact):
+        return float(compact)
+    parts = re.findall(r"(\d+(?:\.\d+)?)(ms|s|m|h|d|w)", compact)
+    if not parts or "".join(number + unit for number, unit in parts) != compact:
+        raise ValueError("use seconds, or a text such as 90s, 15m, 1h30m or 30d")
+    return sum(float(number) * _UNIT_S[unit] for number, unit in parts)
+
+
+_UNIT_S: Final = {"ms": 0.001, "s": 1, "m": 60, "h": 3600, "d": 86_400, "w": 604_800}
+
+
+def _from_file(path: Path | None) -> dict[str, Any]:
+    if path is None:
+        return {}
+    try:
+        data = tomllib.loads(path.read_text(encoding="utf-8"))
+    except (FileNotFoundError, NotADirectoryError):
+        return {}
+    except OSError as exc:
+        raise SettingsError(f"{path}: cannot be read: {exc.strerror}") from exc
+    except (tomllib.TOMLDecodeError, UnicodeDecodeError, RecursionError) as exc:
+        raise SettingsError(f"{path}: is not valid TOML: {exc}") from exc
+    by_key = {spec.key: spec.attribute for spec in specs()}
+    found = {}
+    for key, value in data.items():
+        name = key.replace("-", "_")
+        if name not in by_key:
+            raise SettingsError(f"{path}: unknown setting {key!r}{_nearest(name, by_key)}")
+        # Paths in a file are meant from where the file is.
+        is_path = by_key[name] in {"taxonomy", "cache_dir"} and isinstance(value, str)
+        found[by_key[name]] = _beside(path, key, value) if is_path else value
+    return found
+
+
+def _beside(file: Path, key: str, value: str) -> Path:
+    try:
+        return file.parent / Path(value).expanduser()
+    except RuntimeError as exc:
+        raise SettingsError(
+            f"{file}: {key}: {value!r} names a home directory that is not known; write the path out"
+        ) from exc
+
+
+def _from_environment(environ: Mapping[str, str]) -> dict[str, Any]:
+    by_variable = {spec.variable: spec for spec in specs()}
+    found: dict[str, Any] = {}
+    for name, value in environ.items():
+        if not name.startswith(ENV_PREFIX):
+            continue
+        spec = by_variable.get(name)
+        if spec is None:
+            near = difflib.get_close_matches(name, by_variable, n=1, cutoff=0.85)
+            if near:
+                raise SettingsError(f"environment: unknown setting {name}; did you mean {near[0]}?")
+        elif value:
+            is_list = spec.annotation == tuple[str, ...]
+            names = tuple(name for part in value.split(",") if (name := part.strip()))
+            found[spec.attribute] = names if is_list else value
+    return found
+
+
+def _nearest(name: str, known: Mapping[str, str]) -> str:
+    near = difflib.get_close_matches(name, known, n=1, cutoff=0.6)
+    return f"; did you mean {near[0]!r}?" if near else f"; known: {', '.join(sorted(known))}"
+
+
+def _validated(values: dict[str, Any], places: Mapping[str, str]) -> Settings:
+    # pydantic takes 26 ms to import: only commands that use settings pay for it.
+    from pydantic import TypeAdapter, ValidationError  # noqa: PLC0415
+
+    keys = {spec.attribute: spec for spec in specs()}
+    for attribute, value in values.items():
+        if keys[attribute].doc.is_duration and isinstance(value, str):
+            try:
+                values[attribute] = parse_duration(value)
+            except ValueError as exc:
+                raise SettingsError(
+                    f"{_where(keys[attribute], places)}: {value!r} is no duration: {exc}"
+                ) from exc
+    try:
+        return TypeAdapter(Settings).validate_python(values)
+    except ValidationError as exc:
+        problem = exc.errors(include_url=False)[0]
+        spec = keys[str(problem["loc"][0])]
+        raise SettingsError(
+            f"{_where(spec, places)}: {problem['input']!r} cannot be used: {problem['msg']}"
+        ) from exc
+
+
+def _where(spec: Spec, places: Mapping[str, str]) -> str:
+    place = places.get(spec.attribute, "")
+    match place:
+        case "command line":
+            return (spec.doc.flag or f"--{spec.key.replace('_', '-')}").split(",")[-1]
+        case "environment":
+            return spec.variable
+        case _:
+            return f"{place}: {spec.key}"

@@ -1,0 +1,107 @@
+"""Numbers and last lines in words."""
+
+from __future__ import annotations
+
+from decimal import Decimal
+
+import pytest
+
+from inference_forge.app import InputResult
+from inference_forge.cli.wording import cost_in_words, duration, money, stop_line, summary_lines
+from inference_forge.engine.pipeline import RunCounts
+from inference_forge.errors import ForgeError, InputError, Interrupted, OutputError, TryLater
+from inference_forge.events import TicketFinished, TryFinished
+from inference_forge.models import Complexity, Money, Spending, Usage
+from inference_forge.observe.tally import Tally
+
+
+@pytest.mark.parametrize(
+    ("seconds", "words"),
+    [
+        (0.0004, "0 ms"),
+        (0.85, "850 ms"),
+        (12.34, "12.3 s"),
+        (245, "4 min 05 s"),
+        (7800, "2 h 10 min"),
+        (90000, "25 h 00 min"),
+    ],
+)
+def test_durations(seconds: float, words: str) -> None:
+    """The unit fits the size."""
+    assert duration(seconds) == words
+
+
+@pytest.mark.parametrize(
+    ("amount", "words"),
+    [
+        ("0", "0.00 USD"),
+        ("1234.5", "1,234.50 USD"),
+        ("0.5", "0.50 USD"),
+        ("0.000123", "0.00012 USD"),
+    ],
+)
+def test_money(amount: str, words: str) -> None:
+    """Small amounts keep two significant digits."""
+    assert money(Decimal(amount), "USD") == words
+
+
+@pytest.mark.parametrize(
+    ("stop", "line"),
+    [
+        (
+            Interrupted(2, "SIGINT"),
+            "stopped by SIGINT; 7 rows done, 3 read and pending; the same command resumes",
+        ),
+        (
+            TryLater("out"),
+            "stopped: out; 7 rows done, 3 read and pending; the same command resumes",
+        ),
+        (
+            OutputError("full. Make room."),
+            (
+                "stopped: full. Make room; 7 rows done, 3 read and pending; when that is mended, "
+                "the same command resumes"
+            ),
+        ),
+        (
+            InputError("torn", path="a.csv"),
+            (
+                "stopped: a.csv: torn; 7 rows done, 3 read and pending; when that is mended, the "
+                "same command resumes"
+            ),
+        ),
+    ],
+)
+def test_the_last_line_of_a_stop(stop: ForgeError, line: str) -> None:
+    """Why, where the rows are, and what to do."""
+    result = InputResult("in.csv", RunCounts(10, 7), Tally(lambda: 0.0), None, stop)
+    assert stop_line(result, keeps_answers=True) == line
+
+
+def bill(*costs: Money | None, is_estimate: bool = False) -> str:
+    """Return the bill of tickets with these costs."""
+    tally = Tally(lambda: 1.0)
+    for cost in costs:
+        usage = Usage(10, 5, is_estimate=is_estimate)
+        tally.on_event(TryFinished(Complexity.SIMPLE, "ok", "ok", 0.1, 200, 0, 8))
+        tally.on_event(TicketFinished(Complexity.SIMPLE, "ok", Spending(usage, cost, 1, 1)))
+    return cost_in_words(tally)
+
+
+def test_the_bill_is_honest() -> None:
+    """Unknown is unknown and never 0; estimates and several currencies are marked."""
+    rupees, dollars = Money(Decimal("2.50"), "INR"), Money(Decimal("0.01"), "USD")
+    assert bill() == "0"
+    assert bill(None) == "unknown (no price for this model)"
+    assert bill(rupees, rupees) == "5.00 INR"
+    assert bill(rupees, dollars) == "2.50 INR + 0.010 USD"
+    assert bill(rupees, None) == "2.50 INR + unknown"
+    assert bill(rupees, is_estimate=True) == "2.50 INR (estimate)"
+
+
+def test_an_empty_run_has_a_summary() -> None:
+    """No division by nothing."""
+    tally = Tally(lambda: 0.0)
+    lines = summary_lines(InputResult("in.csv", RunCounts(0, 0), tally, None, None))
+    assert lines[0] == "rows        0"
+    assert lines[-1] == "time        0 ms, 0 rows/s"

@@ -1,0 +1,58 @@
+"""When going on would be pointless."""
+
+from __future__ import annotations
+
+from inference_forge.core.health import BARE_403_IN_A_ROW, TRIAL_TICKETS, RunHealth
+
+
+def test_only_twenty_tickets_start_before_the_first_success() -> None:
+    """Afterwards there is no bound."""
+    health = RunHealth()
+    for _ in range(TRIAL_TICKETS):
+        assert health.may_start_ticket()
+        health.on_ticket_started()
+    assert not health.may_start_ticket()
+    health.on_success()
+    assert health.may_start_ticket()
+    assert health.successes == 1
+
+
+def test_twenty_failed_tickets_without_a_success_mean_a_wrong_request() -> None:
+    """The twentieth says so, not the nineteenth."""
+    health = RunHealth()
+    assert [health.on_ticket_failed() for _ in range(20)] == [False] * 19 + [True]
+
+
+def test_one_success_clears_the_request() -> None:
+    """Then any number of tickets may fail."""
+    health = RunHealth()
+    health.on_success()
+    assert not any(health.on_ticket_failed() for _ in range(100))
+
+
+def test_an_outage_lasts_from_the_first_failure_after_a_success() -> None:
+    """Later failures do not move its beginning; a success ends it."""
+    health = RunHealth()
+    assert health.outage_s(50.0) == 0
+    health.on_transient(100.0)
+    health.on_transient(150.0)
+    assert health.outage_s(160.0) == 60
+    health.on_success()
+    assert health.outage_s(200.0) == 0
+    health.on_transient(300.0)
+    assert health.outage_s(301.0) == 1
+
+
+def test_a_bare_403_before_any_success_means_the_key() -> None:
+    """Nothing has shown that the key works."""
+    assert RunHealth().on_bare_403()
+
+
+def test_a_bare_403_later_means_one_ticket_until_five_in_a_row() -> None:
+    """A success in between starts the count again."""
+    health = RunHealth()
+    health.on_success()
+    for _ in range(3):
+        assert not any(health.on_bare_403() for _ in range(BARE_403_IN_A_ROW - 1))
+        health.on_success()
+    assert [health.on_bare_403() for _ in range(5)] == [False] * 4 + [True]

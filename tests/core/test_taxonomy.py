@@ -1,0 +1,166 @@
+"""Taxonomies and the files they come from."""
+
+from __future__ import annotations
+
+import tomllib
+from typing import Any
+
+import pytest
+
+from inference_forge.core.taxonomy import (
+    BUILT_IN,
+    PRIORITY_FIELD,
+    RESERVED_FIELDS,
+    SUMMARY_FIELD,
+    Field,
+    FieldKind,
+    Label,
+    Taxonomy,
+    taxonomy_from_data,
+)
+from inference_forge.errors import TaxonomyError
+
+TWO = {"a": "first", "b": "second"}
+
+
+def test_the_built_in_taxonomy_is_the_documented_one() -> None:
+    """Five categories, four priorities, a summary."""
+    assert BUILT_IN.field_names == ("category", "priority", "summary")
+    assert BUILT_IN.fields[0].label_names == (
+        "hardware_issue",
+        "software_issue",
+        "model_quality",
+        "billing",
+        "other",
+    )
+    assert PRIORITY_FIELD.label_names == ("low", "medium", "high", "critical")
+    assert BUILT_IN.field("summary") is SUMMARY_FIELD
+    assert BUILT_IN.field("nothing") is None
+
+
+def test_a_full_file_is_read() -> None:
+    """Descriptions, examples, own fields, notes; white space is tidied."""
+    data = tomllib.loads(
+        """
+        name = "shop"
+        notes = "Answer  in\\nEnglish."
+        [categories]
+        "order & delivery" = " where   is it "
+        "रिफंड" = { description = "money back", examples = ["give  it back", "refund"] }
+        [priorities]
+        p1 = "now"
+        p2 = "later"
+        [fields.urgent]
+        kind = "boolean"
+        description = "needs  a call"
+        [fields.product]
+        kind = "text"
+        max_words = 4
+        [fields.channel]
+        labels = { phone = "", mail = "" }
+        """
+    )
+    assert taxonomy_from_data(data, source="shop.toml") == Taxonomy(
+        name="shop",
+        fields=(
+            Field(
+                "category",
+                FieldKind.ENUM,
+                (
+                    Label("order & delivery", "where is it"),
+                    Label("रिफंड", "money back", ("give it back", "refund")),
+                ),
+            ),
+            Field("priority", FieldKind.ENUM, (Label("p1", "now"), Label("p2", "later"))),
+            Field("urgent", FieldKind.BOOLEAN, description="needs a call"),
+            Field("product", FieldKind.TEXT, max_words=4),
+            Field("channel", FieldKind.ENUM, (Label("phone"), Label("mail"))),
+            SUMMARY_FIELD,
+        ),
+        notes="Answer in English.",
+    )
+
+
+def test_a_short_file_gets_the_defaults() -> None:
+    """Categories are enough: the built-in priorities and the summary are added."""
+    taxonomy = taxonomy_from_data({"categories": TWO}, source="t.toml")
+    assert taxonomy.fields[1:] == (PRIORITY_FIELD, SUMMARY_FIELD)
+    assert taxonomy.name == "t.toml"
+
+
+def test_priority_and_summary_can_be_left_out() -> None:
+    """`false` leaves them out, and frees their names."""
+    data = {"categories": TWO, "priorities": False, "summary": False}
+    assert taxonomy_from_data(data, source="t").field_names == ("category",)
+    own = data | {"fields": {"priority": {"kind": "boolean"}}}
+    assert taxonomy_from_data(own, source="t").field_names == ("category", "priority")
+
+
+@pytest.mark.parametrize(
+    "label", ["billing", "R&D", "a/b", "v1.2", "C++", "x-y_z", "9 to 5", "größe", "தமிழ்", "x" * 64]
+)
+def test_usable_labels(label: str) -> None:
+    """Letters of any script with their signs, digits, spaces and a few marks."""
+    taxonomy = taxonomy_from_data({"categories": {label: "", "other": ""}}, source="t")
+    assert taxonomy.fields[0].label_names == (label, "other")
+
+
+@pytest.mark.parametrize(
+    "label",
+    ["", "=cmd", "+1", "-a", "@x", "_x", " a", "a ", "a\n", "a|b", "a,b", "a\tb", "\u202ea",
+     "x" * 65, "a\u200bb", "a'b", "ा"],
+)  # fmt: skip
+def test_unusable_labels_are_refused(label: str) -> None:
+    """Nothing that a spreadsheet would run, nothing invisible, nothing endless."""
+    with pytest.raises(TaxonomyError, match="is not a usable label; start with a letter or digit"):
+        taxonomy_from_data({"categories": {label: "", "other": ""}}, source="t")
+
+
+@pytest.mark.parametrize(
+    ("data", "message"),
+    [
+        ({}, r"t: no categories; add a table \[categories\]"),
+        ({"category": TWO}, "t: unknown key 'category'; known keys: categories, fields"),
+        ({"categories": "a"}, r"t: \[categories\] must be a table"),
+        ({"categories": {"a": ""}}, r"t: \[categories\] needs at least two labels"),
+        ({"categories": {"a": "", "A": ""}}, "differ only in case"),
+        ({"categories": {"a": 1, "b": ""}}, r"\[categories.a\] must be a table"),
+        ({"categories": {"a": {"text": ""}, "b": ""}}, r"\[categories.a\]: unknown key 'text'"),
+        ({"categories": {"a": {"description": 1}, "b": ""}}, "categories.a.description must be"),
+        ({"categories": {"a": {"examples": "x"}, "b": ""}}, r"\[categories.a\] examples must"),
+        ({"categories": {"a": {"examples": [1]}, "b": ""}}, r"\[categories.a\] examples must"),
+        ({"categories": TWO, "priorities": True}, r"\[priorities\] must be a table"),
+        ({"categories": TWO, "summary": "no"}, "t: summary must be true or false"),
+        ({"categories": TWO, "name": 1}, "t: name must be a text"),
+        ({"categories": TWO, "notes": []}, "t: notes must be a text"),
+        ({"categories": TWO, "fields": []}, r"\[fields\] must be a table"),
+        ({"categories": TWO, "fields": {"x": 1}}, r"\[fields.x\] must be a table"),
+        ({"categories": TWO, "fields": {"X": {}}}, "is not a usable field name"),
+        ({"categories": TWO, "fields": {"x" * 41: {}}}, "is not a usable field name"),
+        ({"categories": TWO, "fields": {"x": {"kind": "list"}}}, "kind is 'list'; use enum"),
+        ({"categories": TWO, "fields": {"x": {"kind": ["enum"]}}}, r"kind is \['enum'\]; use"),
+        ({"categories": TWO, "fields": {"x": {}}}, r"\[fields.x.labels\] needs at least two"),
+        ({"categories": TWO, "fields": {"x": {"label": TWO}}}, r"\[fields.x\]: unknown key 'lab"),
+        ({"categories": TWO, "fields": {"category": {"kind": "text"}}}, "two fields have the same"),
+        ({"categories": TWO, "fields": {"summary": {"kind": "text"}}}, "two fields have the same"),
+        ({"categories": TWO, "fields": {"x": {"kind": "text", "max_words": 0}}}, "above 0"),
+        ({"categories": TWO, "fields": {"x": {"kind": "text", "max_words": True}}}, "above 0"),
+        ({"categories": TWO, "fields": {"x": {"kind": "text", "max_words": 1.5}}}, "above 0"),
+        (
+            {"categories": TWO, "fields": {"x": {"kind": "text", "description": 1}}},
+            "fields.x.description must be a text",
+        ),
+    ],
+)
+def test_faulty_files_are_refused_naming_the_key(data: dict[str, Any], message: str) -> None:
+    """Each error says which file and key, and what it should hold."""
+    with pytest.raises(TaxonomyError, match=message) as caught:
+        taxonomy_from_data(data, source="t")
+    assert str(caught.value).startswith("t: ")
+
+
+@pytest.mark.parametrize("name", sorted(RESERVED_FIELDS))
+def test_forges_own_columns_are_no_field_names(name: str) -> None:
+    """A taxonomy cannot overwrite `tokens` or `error`."""
+    with pytest.raises(TaxonomyError, match="is not a usable field name"):
+        taxonomy_from_data({"categories": TWO, "fields": {name: {"kind": "text"}}}, source="t")

@@ -1,0 +1,50 @@
+"""Normalising ticket text."""
+
+from __future__ import annotations
+
+import unicodedata
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from inference_forge.core.text import join_parts, normalise
+
+
+@pytest.mark.parametrize(
+    ("text", "expected"),
+    [
+        ("  a \t b\r\n\nc ", "a b c"),
+        ("plain", "plain"),
+        ("", ""),
+        (" \n\t ", ""),
+        ("caf\u0065\u0301", "caf\u00e9"),
+        ("a\u00a0\u3000b", "a b"),
+        ("\ufeff", ""),
+        ("\u200b \u200b", ""),
+        ("\x01\x02", ""),
+        ("\u200bhidden start", "\u200bhidden start"),
+    ],
+)
+def test_white_space_and_unicode_are_normalised(text: str, expected: str) -> None:
+    """White space collapses, letters compose, and what cannot be seen is blank."""
+    assert normalise(text) == expected
+
+
+@given(st.text())
+def test_normalising_twice_changes_nothing(text: str) -> None:
+    """Equal tickets stay equal: the function is idempotent."""
+    assert normalise(normalise(text)) == normalise(text)
+
+
+@given(st.text())
+def test_composed_and_decomposed_text_are_equal(text: str) -> None:
+    """Canonically equal texts become one string."""
+    decomposed = unicodedata.normalize("NFD", text)
+    assert normalise(decomposed) == normalise(unicodedata.normalize("NFC", text))
+
+
+def test_blank_parts_leave_no_line() -> None:
+    """Parts are joined by a newline and blank ones are left out."""
+    assert join_parts(["Subject ", " ", "first\nsecond"]) == "Subject\nfirst second"
+    assert join_parts(["", " "]) == ""

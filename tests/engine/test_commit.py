@@ -1,0 +1,53 @@
+"""Group commit on its own: what is handed on was stored before."""
+
+from __future__ import annotations
+
+import anyio
+import pytest
+from engine_rig import NOW_UNIX_S, virtual_time
+from fakes import RECORD, USAGE, InlineWorker, MemoryCache, label
+
+from inference_forge.engine.commit import GROUP_SIZE, Answered, Committer
+from inference_forge.engine.lane import CallResult
+from inference_forge.engine.lookup import KnownTicket
+from inference_forge.models import Classification, Complexity, ModelAnswer, Spending, Ticket
+
+
+def answered(number: int) -> Answered:
+    """Return a leader's answer."""
+    ticket = Ticket(number, f"t{number}", RECORD)
+    known = KnownTicket(ticket, b"%032d" % number, Complexity.SIMPLE, None)
+    outcome = Classification({"category": "other"}, "m")
+    return Answered(known, CallResult(outcome, Spending(USAGE), ModelAnswer(label(), "m", USAGE)))
+
+
+@virtual_time
+async def test_a_group_is_stored_before_it_is_handed_on_and_within_50_ms() -> None:
+    """A leader leaves only after the commit; a group has a bound in time and in size."""
+    cache = MemoryCache()
+    groups: list[int] = []
+    delays_s: list[float] = []
+
+    def hand_on(group: list[Answered]) -> None:
+        assert all(one.known.key in cache.entries for one in group)
+        groups.append(len(group))
+        delays_s.append(anyio.current_time() - sent_s)
+
+    committer = Committer(
+        cache=cache,
+        worker=InlineWorker(),
+        unix_now=lambda: NOW_UNIX_S,
+        warn=lambda code, message: pytest.fail(f"{code}: {message}"),
+        hand_on=hand_on,
+    )
+    send, receive = anyio.create_memory_object_stream[Answered](float("inf"))
+    sent_s = anyio.current_time()
+    async with anyio.create_task_group() as group:
+        group.start_soon(committer.run, receive)
+        for number in range(GROUP_SIZE + 3):
+            send.send_nowait(answered(number))
+        await anyio.sleep(1)
+        assert groups == [GROUP_SIZE, 3]
+        assert max(delays_s) < 0.05
+        send.close()
+    assert cache.entries[b"%032d" % 7].stored_at == NOW_UNIX_S

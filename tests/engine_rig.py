@@ -1,0 +1,218 @@
+"""A whole engine wired to fakes, for the tests of the engine."""
+
+from __future__ import annotations
+
+import random
+from collections import Counter
+from dataclasses import dataclass, field
+from decimal import Decimal
+from typing import TYPE_CHECKING
+
+import anyio
+import pytest
+from fakes import (
+    USAGE,
+    InlineWorker,
+    ListSource,
+    MemoryCache,
+    MemorySink,
+    Recorder,
+    ScriptedProvider,
+    label,
+)
+
+from inference_forge.core.backoff import RetryQuota
+from inference_forge.core.breaker import Breaker
+from inference_forge.core.concurrency import ConcurrencyLimit
+from inference_forge.core.fingerprint import Fingerprinter
+from inference_forge.core.health import RunHealth
+from inference_forge.core.parse import AnswerParser
+from inference_forge.core.prompt import build_prompt
+from inference_forge.core.taxonomy import BUILT_IN
+from inference_forge.engine.admission import Admission
+from inference_forge.engine.call import Caller
+from inference_forge.engine.control import RunControl
+from inference_forge.engine.lane import CallLimits, Lane
+from inference_forge.engine.lookup import Lookup
+from inference_forge.engine.pipeline import Pipeline, RunCounts, Stages
+from inference_forge.errors import TicketError
+from inference_forge.events import TryFinished
+from inference_forge.models import CacheEntry, Classification, Failure, Money, ResolvedRow, Usage
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Sequence
+
+    from fakes import Asked, Reply
+
+    from inference_forge.engine.window import Window
+    from inference_forge.models import Row
+    from inference_forge.ports import Worker
+
+NOW_UNIX_S = 1_750_000_000.0
+
+virtual_time = pytest.mark.parametrize("anyio_backend", ["trio"], indirect=True)
+"""For tests with long waits: only trio can jump over them."""
+
+
+VALUES = {"category": "other", "priority": "low", "summary": "s"}
+
+
+def by_text(asked: Asked) -> Reply:
+    """Answer by what the ticket's text begins with."""
+    if asked.text.startswith("refused"):
+        return TicketError("too odd", code="bad_request", status=400)
+    return "no idea" if asked.text.startswith("prose") else label()
+
+
+def entry(raw: str, values: dict[str, str] | None, stored_at: float = NOW_UNIX_S) -> CacheEntry:
+    """Return a stored answer."""
+    return CacheEntry(raw, values, "fake-0", USAGE, stored_at)
+
+
+def cost_of(usage: Usage) -> Money:
+    """Charge a millionth for each token."""
+    return Money(Decimal(usage.total_tokens).scaleb(-6), "USD")
+
+
+@dataclass
+class Gate:
+    """An admission and the state machines behind it."""
+
+    control: RunControl = field(default_factory=RunControl)
+    recorder: Recorder = field(default_factory=Recorder)
+    concurrency: int = 32
+    outage_budget_s: float = 900.0
+    breaker: Breaker = field(default_factory=Breaker)
+    health: RunHealth = field(default_factory=RunHealth)
+
+    def __post_init__(self) -> None:
+        """Wire the admission."""
+        self.quota = RetryQuota(anyio.current_time())
+        self.limit = ConcurrencyLimit(self.concurrency)
+        self.admission = Admission(
+            breaker=self.breaker,
+            limit=self.limit,
+            quota=self.quota,
+            health=self.health,
+            control=self.control,
+            outage_budget_s=self.outage_budget_s,
+            clock=anyio.current_time,
+            emit=self.recorder.on_event,
+        )
+
+
+@dataclass
+class Rig:
+    """A pipeline over fakes; use once, inside an event loop."""
+
+    rows: Sequence[Row]
+    provider: ScriptedProvider = field(default_factory=ScriptedProvider)
+    concurrency: int = 32
+    limits: CallLimits = field(default_factory=CallLimits)
+    outage_budget_s: float = 900.0
+    keep_order: bool = True
+    window: Window | None = None
+    grace_s: float = 20.0
+    not_before: float = 0.0
+    seed: int = 1
+    source: ListSource | None = None
+    cache: MemoryCache | None = None
+    sink: MemorySink | None = None
+    worker: Worker = field(default_factory=InlineWorker)
+    reader: Worker = field(default_factory=InlineWorker)
+    unix_now: Callable[[], float] = lambda: NOW_UNIX_S
+    warnings: list[tuple[str, str]] = field(default_factory=list)
+
+    def __post_init__(self) -> None:
+        """Wire everything."""
+        self.journal: list[tuple[str, object]] = []
+        self.gate = Gate(concurrency=self.concurrency, outage_budget_s=self.outage_budget_s)
+        self.control = self.gate.control
+        self.recorder = self.gate.recorder
+        self.source = self.source or ListSource(self.rows)
+        self.cache = self.cache or MemoryCache(journal=self.journal)
+        self.sink = self.sink or MemorySink(journal=self.journal)
+        self.fingerprinter = Fingerprinter(
+            taxonomy=BUILT_IN, model=self.provider.model, generation=self.provider.generation
+        )
+        self.pipeline = Pipeline(self._stages(), window=self.window, keep_order=self.keep_order)
+
+    def _stages(self) -> Stages:
+        assert self.source is not None
+        assert self.cache is not None
+        assert self.sink is not None
+        parser = AnswerParser(BUILT_IN)
+        lane = Lane(self.provider, self.gate.admission, self.gate.health, cost_of)
+        uniform = random.Random(self.seed).uniform
+        caller = Caller(
+            lane=lane,
+            prompt=build_prompt(BUILT_IN, max_output_tokens=100),
+            parser=parser,
+            limits=self.limits,
+            control=self.control,
+            clock=anyio.current_time,
+            uniform=uniform,
+            fence=lambda: "fence",
+            emit=self.recorder.on_event,
+        )
+        lookup = Lookup(
+            cache=self.cache,
+            fingerprinter=self.fingerprinter,
+            parser=parser,
+            taxonomy=BUILT_IN,
+            not_before=self.not_before,
+            warn=self._warn,
+        )
+        return Stages(
+            source=self.source,
+            sink=self.sink,
+            cache=self.cache,
+            lookup=lookup,
+            caller=caller,
+            lane=lane,
+            control=self.control,
+            reader=self.reader,
+            worker=self.worker,
+            clock=anyio.current_time,
+            unix_now=self.unix_now,
+            emit=self.recorder.on_event,
+            warn=self._warn,
+            grace_s=self.grace_s,
+        )
+
+    def _warn(self, code: str, message: str) -> None:
+        self.warnings.append((code, message))
+
+    async def run(self) -> RunCounts:
+        """Run the pipeline to its end."""
+        return await self.pipeline.run()
+
+    @property
+    def written(self) -> list[ResolvedRow]:
+        """The rows that the sink got."""
+        assert self.sink is not None
+        return self.sink.rows
+
+    @property
+    def indexes(self) -> list[int]:
+        """The indexes of the written rows, in the order of writing."""
+        return [resolved.row.index for resolved in self.written]
+
+    @property
+    def failures(self) -> Counter[str]:
+        """The failures' codes, counted."""
+        return Counter(
+            resolved.outcome.code
+            for resolved in self.written
+            if isinstance(resolved.outcome, Failure)
+        )
+
+    @property
+    def classified(self) -> int:
+        """How many written rows have a label."""
+        return sum(isinstance(resolved.outcome, Classification) for resolved in self.written)
+
+    @property
+    def tries(self) -> list[TryFinished]:
+        """Every try's end, in order."""
+        return self.recorder.of(TryFinished)

@@ -1,0 +1,176 @@
+"""What the README says is so: commands, options, settings, the line that runs the tests."""
+
+from __future__ import annotations
+
+import contextlib
+import gzip
+import re
+import shlex
+import shutil
+from pathlib import Path
+
+import pytest
+from running import forge, isolated, shell
+from typer.testing import CliRunner
+
+from inference_forge.adapters.providers.presets import load_presets
+from inference_forge.cli.main import app
+from inference_forge.cli.options import settings_table
+
+__all__ = ["isolated"]
+
+ROOT = Path(__file__).parent.parent
+README = (ROOT / "README.md").read_text(encoding="utf-8")
+COMMANDS = {
+    "": ("classify", "cache"),
+    "cache": ("stats", "clear", "prune"),
+}
+
+
+def linked_pages() -> str:
+    """Return the README with every text file of the tree that it links to."""
+    pages = [README]
+    for target in re.findall(r"\]\(([^)#:]+)\)", README):
+        path = ROOT / target
+        assert path.exists(), f"the README links to {target}, which does not exist"
+        with contextlib.suppress(IsADirectoryError):
+            pages.append(path.read_text(encoding="utf-8"))
+    return "\n".join(pages)
+
+
+def help_of(*command: str) -> str:
+    """Return the help of a command."""
+    return CliRunner().invoke(app, [*command, "--help"]).output
+
+
+def shell_lines() -> list[str]:
+    """Return the command lines in the README's blocks."""
+    blocks = re.findall(r"^```(\w*)\n(.*?)^```$", README, re.MULTILINE | re.DOTALL)
+    return [line for kind, block in blocks if kind in {"", "sh"} for line in block.splitlines()]
+
+
+def test_the_commands_are_the_known_ones() -> None:
+    """A new command must come into the list here, and so into the tests below."""
+    for group, commands in COMMANDS.items():
+        listed = help_of(*group.split()).partition("Commands:\n")[2]
+        assert tuple(re.findall(r"^  (\w+)", listed, re.MULTILINE)) == commands
+
+
+def test_every_command_is_in_the_readme() -> None:
+    """Nobody has to guess what there is."""
+    for group, commands in COMMANDS.items():
+        for command in commands:
+            assert re.search(rf"forge {group} ?{command}".replace("  ", " "), README), command
+
+
+def test_every_command_named_in_the_docs_exists() -> None:
+    """Neither README promises a command that is not there."""
+    docs = README + (ROOT / "examples/README.md").read_text(encoding="utf-8")
+    named = re.findall(r"(?:^|`| |/)forge ([a-z]+)(?= [-a-z/]|`)", docs, re.MULTILINE)
+    assert {"classify", "cache"} <= set(named)
+    code = set(re.findall(r"`forge ([a-z]+)", docs)) | {
+        line.split()[1] for line in shell_lines() if re.match(r"forge [a-z]", line)
+    }
+    assert code <= set(COMMANDS[""])
+
+
+@pytest.mark.parametrize(
+    "command", ["", "classify", "cache", *(f"cache {c}" for c in COMMANDS["cache"])]
+)
+def test_every_option_is_in_the_readme_or_a_page_it_links(command: str) -> None:
+    """A flag that is documented nowhere is a flag that nobody uses."""
+    pages = linked_pages()
+    options = set(re.findall(r"(?<![\w-])--?[a-z][a-z-]*", help_of(*command.split())))
+    missing = {
+        option for option in options if not re.search(rf"(?<![\w-]){option}(?![\w-])", pages)
+    }
+    assert missing == set()
+
+
+def test_the_settings_table_is_what_the_code_generates() -> None:
+    """`python -c "from inference_forge.cli.options import *; print(settings_table())"`."""
+    assert settings_table() in README
+
+
+def test_every_provider_is_in_the_readme() -> None:
+    """Name, variable, address and default model stand in one row each."""
+    rows = [
+        [cell.strip(" `") for cell in line.strip("|").split("|")]
+        for line in README.splitlines()
+        if line.startswith("| ")
+    ]
+    for preset in load_presets().values():
+        row = next((row for row in rows if row[0] == preset.name), [])
+        facts = {preset.key_env, preset.base_url, preset.default_model or ""}
+        assert all(any(fact in cell for cell in row) for fact in facts), preset.name
+
+
+def test_no_placeholder_is_left() -> None:
+    """Every @@NAME@@ was filled in."""
+    assert re.findall(r"@@\w+@@", README) == []
+
+
+def test_the_line_that_runs_the_tests_is_cis() -> None:
+    """What the README says under "Run the tests" is what CI runs, word for word."""
+    section = README.partition("### Run the tests\n")[2]
+    line = re.search(r"```sh\n(.+)\n```", section)
+    assert line is not None
+    ci = (ROOT / ".ci/run").read_text(encoding="utf-8").splitlines()
+    assert f"{line[1]} | tee .ci/pytest.log" in ci or line[1] in ci
+
+
+def test_every_exit_code_is_in_the_readme() -> None:
+    """The table has a row for each code that the program can end with."""
+    rows = re.findall(r"^\| (\d+\S*) \|", README, re.MULTILINE)
+    assert rows == ["0", "1", "2", "3", "4", "5", "6", "75", "128+N"]
+
+
+def offline_commands() -> list[str]:
+    """Return the README's forge commands that need neither network nor key."""
+    commands = [
+        line.partition("  #")[0].strip()
+        for line in shell_lines()
+        if re.match(r"(forge|cat|zcat) ", line) and "--provider" not in line
+    ]
+    return list(dict.fromkeys(commands))
+
+
+@pytest.mark.parametrize("line", offline_commands())
+def test_the_commands_in_the_readme_run(isolated: Path, line: str) -> None:
+    """Each is run as it stands, over the example export."""
+    shutil.copytree(ROOT / "examples", isolated / "examples")
+    table = (ROOT / "examples/tickets.csv").read_bytes()
+    lines = (ROOT / "examples/tickets.jsonl").read_bytes()
+    for name in ("tickets.csv", "march.csv", "april.csv"):
+        (isolated / name).write_bytes(table)
+    (isolated / "tickets.csv.gz").write_bytes(gzip.compress(table))
+    (isolated / "tickets.jsonl").write_bytes(lines)
+    (isolated / "export.jsonl.gz").write_bytes(gzip.compress(lines))
+    if re.search(r"[|<>]", line):
+        if "jq" in line and shutil.which("jq") is None:
+            pytest.skip("jq is not installed")
+        piped = re.sub(r"\bforge classify", "$FORGE classify", line)
+        assert shell(f"set -o pipefail; {piped}").code == 0
+        return
+    words = shlex.split(line)[1:]
+    done = forge(*words, *(["--yes"] if words[:2] == ["cache", "clear"] else []))
+    assert (done.code, "error" in done.err) == (0, False)
+
+
+def test_the_readme_has_commands_to_run() -> None:
+    """The test above is not empty by mistake."""
+    assert len(offline_commands()) >= 12
+
+
+def test_the_transcript_is_what_a_run_prints(isolated: Path) -> None:
+    """All lines but the times, which differ from machine to machine."""
+    block = re.search(r"^```console\n(.*?)^```$", README, re.MULTILINE | re.DOTALL)
+    assert block is not None
+    shutil.copytree(ROOT / "examples", isolated / "examples")
+    _, first, second = re.split(r"^\$ .*\n", block[1], flags=re.MULTILINE)
+    done = forge("classify", "examples/tickets.csv")
+    timed = r"^forge: (latency|time) .*\n"
+    printed = re.sub(timed, "", done.err, flags=re.MULTILINE)
+    assert re.sub(timed, "", first, flags=re.MULTILINE).strip() == printed.strip()
+    results = (isolated / "examples/tickets.results.csv").read_text(encoding="utf-8")
+    assert results.startswith(second)
