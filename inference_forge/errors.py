@@ -27,6 +27,11 @@ into these once, in the adapter that meets them, with ``raise ... from exc``.
 
 from __future__ import annotations
 
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from inference_forge.models import RateLimitHints
+
 
 class ForgeError(Exception):
     """Base of all deliberate errors; `exit_code` is what the shell sees."""
@@ -89,6 +94,9 @@ class ProviderError(ForgeError):
         code: stable machine code, lower case with underscores.
         status: HTTP status, None when there was no response.
         wait_s: seconds the server asked to wait, None when it did not ask.
+
+    Attributes:
+        hints: what the response said about the provider's limits; set by the provider.
     """
 
     def __init__(
@@ -99,6 +107,7 @@ class ProviderError(ForgeError):
         self.code = code
         self.status = status
         self.wait_s = wait_s
+        self.hints: RateLimitHints | None = None
 
 
 class TransientError(ProviderError):

@@ -244,6 +244,29 @@ class ModelRequest:
 
 
 @dataclass(frozen=True, slots=True)
+class BucketHint:
+    """What a server says about one of its limits; None where it says nothing.
+
+    Attributes:
+        limit: size of the bucket, in requests or tokens.
+        remaining: what is left of it; never negative.
+        reset_s: seconds until it is full again, above zero.
+    """
+
+    limit: int | None = None
+    remaining: int | None = None
+    reset_s: float | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class RateLimitHints:
+    """What one response says about the provider's limits."""
+
+    requests: BucketHint = BucketHint()
+    tokens: BucketHint = BucketHint()
+
+
+@dataclass(frozen=True, slots=True)
 class ModelAnswer:
     """What a provider answered.
 
@@ -253,6 +276,7 @@ class ModelAnswer:
         usage: tokens of this request.
         finish: why the model stopped.
         reasoning: reasoning that came apart from the text.
+        hints: what the response said about the provider's limits.
     """
 
     text: str
@@ -260,6 +284,7 @@ class ModelAnswer:
     usage: Usage
     finish: Finish = Finish.STOP
     reasoning: str = ""
+    hints: RateLimitHints | None = None
 
 
 @dataclass(frozen=True, slots=True)

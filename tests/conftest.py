@@ -10,9 +10,14 @@ from blockbuster import blockbuster_ctx
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
+WATCHED = ("adapters", "app", "core", "engine", "observe")
+
 
 @pytest.fixture(autouse=True)
 def _nothing_blocks_the_event_loop() -> Iterator[None]:
-    """Fail a test in which the package makes a blocking call inside asyncio's event loop."""
-    with blockbuster_ctx("inference_forge"):
+    """Fail a test in which the package makes a blocking call inside asyncio's event loop.
+
+    The terminal's display is left out: it writes short lines to stderr, and means to.
+    """
+    with blockbuster_ctx([f"inference_forge.{part}" for part in WATCHED]):
         yield

@@ -26,6 +26,7 @@ from inference_forge.core.breaker import Breaker
 from inference_forge.core.concurrency import ConcurrencyLimit
 from inference_forge.core.fingerprint import Fingerprinter
 from inference_forge.core.health import RunHealth
+from inference_forge.core.pacing import Pacer, PacingLimits
 from inference_forge.core.parse import AnswerParser
 from inference_forge.core.prompt import build_prompt
 from inference_forge.core.taxonomy import BUILT_IN
@@ -34,10 +35,20 @@ from inference_forge.engine.call import Caller
 from inference_forge.engine.control import RunControl
 from inference_forge.engine.lane import CallLimits, Lane
 from inference_forge.engine.lookup import Lookup
+from inference_forge.engine.outage import OutageWatch
 from inference_forge.engine.pipeline import Pipeline, RunCounts, Stages
+from inference_forge.engine.routing import Router
 from inference_forge.errors import TicketError
 from inference_forge.events import TryFinished
-from inference_forge.models import CacheEntry, Classification, Failure, Money, ResolvedRow, Usage
+from inference_forge.models import (
+    CacheEntry,
+    Classification,
+    Failure,
+    ModelAnswer,
+    Money,
+    ResolvedRow,
+    Usage,
+)
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
@@ -84,18 +95,21 @@ class Gate:
     outage_budget_s: float = 900.0
     breaker: Breaker = field(default_factory=Breaker)
     health: RunHealth = field(default_factory=RunHealth)
+    outage: OutageWatch | None = None
 
     def __post_init__(self) -> None:
         """Wire the admission."""
         self.quota = RetryQuota(anyio.current_time())
+        self.pacer = Pacer(PacingLimits(learns_rate=False), anyio.current_time())
         self.limit = ConcurrencyLimit(self.concurrency)
+        self.outage = self.outage or OutageWatch(self.control, self.outage_budget_s)
         self.admission = Admission(
             breaker=self.breaker,
             limit=self.limit,
             quota=self.quota,
+            pacer=self.pacer,
             health=self.health,
-            control=self.control,
-            outage_budget_s=self.outage_budget_s,
+            outage=self.outage,
             clock=anyio.current_time,
             emit=self.recorder.on_event,
         )
@@ -107,6 +121,7 @@ class Rig:
 
     rows: Sequence[Row]
     provider: ScriptedProvider = field(default_factory=ScriptedProvider)
+    fallback: ScriptedProvider | None = None
     concurrency: int = 32
     limits: CallLimits = field(default_factory=CallLimits)
     outage_budget_s: float = 900.0
@@ -142,19 +157,25 @@ class Rig:
         assert self.cache is not None
         assert self.sink is not None
         parser = AnswerParser(BUILT_IN)
-        lane = Lane(self.provider, self.gate.admission, self.gate.health, cost_of)
+        lanes = [Lane(self.provider, self.gate.admission, self.gate.health, cost_of)]
+        if self.fallback is not None:
+            gate = Gate(self.control, self.recorder, self.concurrency, outage=self.gate.outage)
+            lanes.append(Lane(self.fallback, gate.admission, gate.health, cost_of))
         uniform = random.Random(self.seed).uniform
-        caller = Caller(
-            lane=lane,
-            prompt=build_prompt(BUILT_IN, max_output_tokens=100),
-            parser=parser,
-            limits=self.limits,
-            control=self.control,
-            clock=anyio.current_time,
-            uniform=uniform,
-            fence=lambda: "fence",
-            emit=self.recorder.on_event,
-        )
+        callers = [
+            Caller(
+                lane=lane,
+                prompt=build_prompt(BUILT_IN, max_output_tokens=100),
+                parser=parser,
+                limits=self.limits,
+                control=self.control,
+                clock=anyio.current_time,
+                uniform=uniform,
+                fence=lambda: "fence",
+                emit=self.recorder.on_event,
+            )
+            for lane in lanes
+        ]
         lookup = Lookup(
             cache=self.cache,
             fingerprinter=self.fingerprinter,
@@ -162,14 +183,15 @@ class Rig:
             taxonomy=BUILT_IN,
             not_before=self.not_before,
             warn=self._warn,
+            fallback=self._fallback_fingerprinter(),
         )
         return Stages(
             source=self.source,
             sink=self.sink,
             cache=self.cache,
             lookup=lookup,
-            caller=caller,
-            lane=lane,
+            router=Router(*callers),
+            lanes=lanes,
             control=self.control,
             reader=self.reader,
             worker=self.worker,
@@ -178,6 +200,13 @@ class Rig:
             emit=self.recorder.on_event,
             warn=self._warn,
             grace_s=self.grace_s,
+        )
+
+    def _fallback_fingerprinter(self) -> Fingerprinter | None:
+        if self.fallback is None:
+            return None
+        return Fingerprinter(
+            taxonomy=BUILT_IN, model=self.fallback.model, generation=self.fallback.generation
         )
 
     def _warn(self, code: str, message: str) -> None:
@@ -216,3 +245,7 @@ class Rig:
     def tries(self) -> list[TryFinished]:
         """Every try's end, in order."""
         return self.recorder.of(TryFinished)
+
+
+ANSWER = ModelAnswer("", "m", Usage())
+"""An answer whose content does not matter."""

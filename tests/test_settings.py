@@ -207,7 +207,10 @@ def test_a_file_may_write_names_with_dashes_or_underscores(tmp_path: Path) -> No
         ("modle = 'x'", "unknown setting 'modle'; did you mean 'model'?"),
         ("timeout_s = 3", "unknown setting 'timeout_s'; did you mean 'timeout'?"),
         ("cache-dri = 'x'", "unknown setting 'cache-dri'; did you mean 'cache_dir'?"),
-        ("zzz = 1", "unknown setting 'zzz'; known: attempts, base_url, cache, cache_dir"),
+        (
+            "zzz = 1",
+            "unknown setting 'zzz'; known: attempts, base_url, breaker_failures, breaker_recovery",
+        ),
         ("model = ", "is not valid TOML: Invalid value"),
         ("a = " + "[" * 5000, "is not valid TOML: "),
         ("concurrency = 0", "concurrency: 0 cannot be used: Input should be greater than or eq"),

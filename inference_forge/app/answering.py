@@ -37,6 +37,25 @@ class Answering:
     notice: str | None = None
 
 
+@dataclass(frozen=True, slots=True)
+class Choice:
+    """What is asked for, and who answers.
+
+    Attributes:
+        taxonomy: what is asked for.
+        answering: who answers.
+        fallback: who answers while the first is out; None for nobody.
+    """
+
+    taxonomy: Taxonomy
+    answering: Answering
+    fallback: Answering | None = None
+
+    def all(self) -> list[Answering]:
+        """Return everybody who may answer, the first first."""
+        return [self.answering] if self.fallback is None else [self.answering, self.fallback]
+
+
 def open_answering(loaded: Loaded, taxonomy: Taxonomy, environ: Mapping[str, str]) -> Answering:
     """Return the provider that the settings choose; nothing is sent yet.
 
@@ -47,6 +66,31 @@ def open_answering(loaded: Loaded, taxonomy: Taxonomy, environ: Mapping[str, str
     if loaded.settings.provider == LOCAL:
         return _local(loaded.settings, taxonomy, environ)
     return _hosted(loaded, environ)
+
+
+def open_fallback(
+    loaded: Loaded, taxonomy: Taxonomy, environ: Mapping[str, str]
+) -> Answering | None:
+    """Return who answers while the first provider is out, None when nobody is to.
+
+    Raises:
+        SettingsError: as `open_answering`, for the fallback's provider and model.
+        TaxonomyError: as `open_answering`.
+    """
+    settings = loaded.settings
+    if settings.fallback_model is None and settings.fallback_provider is None:
+        return None
+    provider = settings.fallback_provider or settings.provider
+    is_same = provider == settings.provider
+    chosen = replace(
+        settings,
+        provider=provider,
+        model=settings.fallback_model,
+        base_url=settings.base_url if is_same else None,
+    )
+    if is_same and settings.fallback_model == settings.model:
+        raise SettingsError("--fallback-model is the model itself: name another")
+    return open_answering(replace(loaded, settings=chosen), taxonomy, environ)
 
 
 def _local(settings: Settings, taxonomy: Taxonomy, environ: Mapping[str, str]) -> Answering:

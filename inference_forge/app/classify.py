@@ -4,13 +4,15 @@ from __future__ import annotations
 
 import time
 from contextlib import AsyncExitStack
+from datetime import datetime
 from typing import TYPE_CHECKING
 
 import anyio
 
 from inference_forge.adapters.cache import open_cache, open_temporary_cache
 from inference_forge.adapters.threads import DedicatedThread
-from inference_forge.app.answering import open_answering
+from inference_forge.app.answering import Choice, open_answering, open_fallback
+from inference_forge.app.deadline import seconds_until
 from inference_forge.app.input_run import InputRun
 from inference_forge.app.inputs import chosen_inputs
 from inference_forge.app.taxonomy_file import load_taxonomy
@@ -18,9 +20,7 @@ from inference_forge.app.taxonomy_file import load_taxonomy
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from inference_forge.app.answering import Answering
     from inference_forge.app.job import ClassifyJob, InputResult
-    from inference_forge.core.taxonomy import Taxonomy
     from inference_forge.ports import ResultCache
 
 
@@ -36,25 +36,30 @@ def run_classify(job: ClassifyJob) -> list[InputResult]:
     names = chosen_inputs(job.inputs, job.loaded.settings, job.notices.note)
     taxonomy = load_taxonomy(job.loaded.settings.taxonomy)
     answering = open_answering(job.loaded, taxonomy, job.environ)
+    fallback = open_fallback(job.loaded, taxonomy, job.environ)
+    deadline_s = seconds_until(job.loaded.settings.deadline, datetime.now().astimezone())
+    choice = Choice(taxonomy, answering, fallback)
     try:
-        return anyio.run(_classify_all, job, names, taxonomy, answering)
+        return anyio.run(_classify_all, job, names, choice, deadline_s)
     except BaseExceptionGroup as group:
         # A task group wraps what left one of its tasks; a single error is shown as itself.
         raise _single(group) from None
 
 
 async def _classify_all(
-    job: ClassifyJob, names: Sequence[str], taxonomy: Taxonomy, answering: Answering
+    job: ClassifyJob, names: Sequence[str], choice: Choice, deadline_s: float | None
 ) -> list[InputResult]:
     results: list[InputResult] = []
+    stop_at_s = None if deadline_s is None else anyio.current_time() + deadline_s
     async with AsyncExitStack() as stack:
-        stack.push_async_callback(answering.provider.aclose)
+        for answering in choice.all():
+            stack.push_async_callback(answering.provider.aclose)
         worker = DedicatedThread("forge-disk")
         stack.callback(worker.close)
         cache = await worker.run(lambda: _open_cache(job))
         stack.push_async_callback(worker.run, cache.close)
         for name in names:
-            result = await InputRun(job, name, taxonomy, answering, cache, worker).run()
+            result = await InputRun(job, name, choice, cache, worker, stop_at_s).run()
             job.report(result)
             results.append(result)
             if result.stop is not None:

@@ -19,16 +19,15 @@ from inference_forge.app.outputs import open_outputs
 from inference_forge.app.wiring import Parts, build_pipeline
 from inference_forge.engine.control import RunControl
 from inference_forge.engine.pipeline import RunCounts
-from inference_forge.errors import OutputError
+from inference_forge.errors import LimitReached, OutputError
 from inference_forge.events import Event, RunFinished, RunStarted
 from inference_forge.observe.tally import Tally
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-    from inference_forge.app.answering import Answering
+    from inference_forge.app.answering import Choice
     from inference_forge.app.job import ClassifyJob, Watcher
-    from inference_forge.core.taxonomy import Taxonomy
     from inference_forge.ports import (
         OutcomeSink,
         Published,
@@ -45,18 +44,18 @@ class InputRun:
     Attributes:
         job: what was asked for.
         name: the input.
-        taxonomy: what to ask for.
-        answering: who answers.
+        choice: what is asked for, and who answers.
         cache: answers that are paid for.
         worker: the thread of cache and outputs.
+        stop_at_s: when to stop, on the event loop's clock; None for no deadline.
     """
 
     job: ClassifyJob
     name: str
-    taxonomy: Taxonomy
-    answering: Answering
+    choice: Choice
     cache: ResultCache
     worker: Worker
+    stop_at_s: float | None = None
 
     async def run(self) -> InputResult:
         """Classify the input; a stop is part of the result.
@@ -89,6 +88,7 @@ class InputRun:
         async with anyio.create_task_group() as background:
             background.start_soon(self._tick, watcher, emit)
             background.start_soon(self._obey_signals, control, watcher, emit)
+            background.start_soon(self._obey_deadline, control)
             counts, published = await self._run_pipeline(control, emit)
             background.cancel_scope.cancel()
         self.job.notices.pass_on(emit)
@@ -119,13 +119,12 @@ class InputRun:
             stack.callback(source.close)
             sink = await self.worker.run(partial(self._open_outputs, source))
             stack.push_async_callback(self.worker.run, sink.abandon)
-            if self.answering.notice:
-                self.job.notices.note("answering", self.answering.notice)
+            if self.choice.answering.notice:
+                self.job.notices.note("answering", self.choice.answering.notice)
             self.job.notices.pass_on(emit)
             parts = Parts(
                 settings=self.job.loaded.settings,
-                taxonomy=self.taxonomy,
-                answering=self.answering,
+                choice=self.choice,
                 source=source,
                 sink=sink,
                 cache=self.cache,
@@ -159,11 +158,16 @@ class InputRun:
         grace_s = self.job.loaded.settings.grace_s
         await stop_on_signal(control, emit=emit, before_leaving=watcher.close, grace_s=grace_s)
 
+    async def _obey_deadline(self, control: RunControl) -> None:
+        if self.stop_at_s is not None:
+            await anyio.sleep_until(self.stop_at_s)
+            control.stop(LimitReached("the deadline (--deadline) is reached"))
+
     def _started(self) -> RunStarted:
         return RunStarted(
             source=self.name,
-            provider=self.answering.name,
-            model=self.answering.provider.model,
+            provider=self.choice.answering.name,
+            model=self.choice.answering.provider.model,
             concurrency=self.job.loaded.settings.concurrency,
         )
 
@@ -181,7 +185,7 @@ class InputRun:
         )
 
     def _open_outputs(self, source: TicketSource) -> OutcomeSink:
-        return open_outputs(self.job, self.name, source, self.taxonomy, _new_run_id())
+        return open_outputs(self.job, self.name, source, self.choice.taxonomy, _new_run_id())
 
 
 def _new_run_id() -> str:

@@ -10,25 +10,28 @@ from typing import TYPE_CHECKING, Final
 
 import anyio
 
+from inference_forge.app.answering import LOCAL
 from inference_forge.core.backoff import RetryQuota
 from inference_forge.core.breaker import Breaker, BreakerConfig
 from inference_forge.core.concurrency import ConcurrencyLimit
 from inference_forge.core.fingerprint import Fingerprinter
 from inference_forge.core.health import RunHealth
+from inference_forge.core.pacing import Pacer, PacingLimits
 from inference_forge.core.parse import AnswerParser
 from inference_forge.core.prompt import build_prompt
 from inference_forge.engine.admission import Admission
 from inference_forge.engine.call import Caller
 from inference_forge.engine.lane import CallLimits, Lane
 from inference_forge.engine.lookup import Lookup
+from inference_forge.engine.outage import OutageWatch
 from inference_forge.engine.pipeline import Pipeline, Stages
+from inference_forge.engine.routing import Router
 from inference_forge.settings import Order
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-    from inference_forge.app.answering import Answering
-    from inference_forge.core.taxonomy import Taxonomy
+    from inference_forge.app.answering import Answering, Choice
     from inference_forge.engine.control import RunControl
     from inference_forge.events import Event
     from inference_forge.ports import OutcomeSink, ResultCache, TicketSource, Worker
@@ -48,8 +51,7 @@ class Parts:
     """
 
     settings: Settings
-    taxonomy: Taxonomy
-    answering: Answering
+    choice: Choice
     source: TicketSource
     sink: OutcomeSink
     cache: ResultCache
@@ -63,15 +65,21 @@ class Parts:
 def build_pipeline(parts: Parts) -> Pipeline:
     """Return a pipeline that is ready to run; must be called in the event loop."""
     settings = parts.settings
-    parser = AnswerParser(parts.taxonomy)
-    lane = _lane(parts)
+    parser = AnswerParser(parts.choice.taxonomy)
+    outage = OutageWatch(
+        parts.control,
+        settings.outage_budget_s,
+        has_alternative=parts.choice.fallback is not None,
+    )
+    lanes = [_lane(parts, answering, outage) for answering in parts.choice.all()]
+    callers = [_caller(parts, lane, parser) for lane in lanes]
     stages = Stages(
         source=parts.source,
         sink=parts.sink,
         cache=parts.cache,
         lookup=_lookup(parts, parser),
-        caller=_caller(parts, lane, parser),
-        lane=lane,
+        router=Router(*callers),
+        lanes=lanes,
         control=parts.control,
         reader=parts.reader,
         worker=parts.worker,
@@ -84,32 +92,53 @@ def build_pipeline(parts: Parts) -> Pipeline:
     return Pipeline(stages, keep_order=settings.order is Order.INPUT)
 
 
-def _lane(parts: Parts) -> Lane:
+def _lane(parts: Parts, answering: Answering, outage: OutageWatch) -> Lane:
     settings = parts.settings
     now = anyio.current_time()
     health = RunHealth()
     admission = Admission(
-        breaker=Breaker(BreakerConfig(probe_lease_s=settings.timeout_s + PROBE_LEASE_MARGIN_S)),
+        breaker=Breaker(_breaker_config(settings)),
         limit=ConcurrencyLimit(settings.concurrency),
         quota=RetryQuota(now),
+        pacer=Pacer(_pacing_limits(settings, answering), now),
         health=health,
-        control=parts.control,
-        outage_budget_s=settings.outage_budget_s,
+        outage=outage,
         clock=anyio.current_time,
         emit=parts.emit,
     )
-    return Lane(parts.answering.provider, admission, health, parts.answering.cost_of)
+    return Lane(answering.provider, admission, health, answering.cost_of)
+
+
+def _breaker_config(settings: Settings) -> BreakerConfig:
+    return BreakerConfig(
+        consecutive_failures=settings.breaker_failures,
+        window_s=settings.breaker_window_s,
+        open_s=settings.breaker_recovery_s,
+        probe_lease_s=settings.timeout_s + PROBE_LEASE_MARGIN_S,
+    )
+
+
+def _pacing_limits(settings: Settings, answering: Answering) -> PacingLimits:
+    if answering.name == LOCAL:
+        return PacingLimits(learns_rate=False)
+    return PacingLimits(settings.rpm, settings.tpm, settings.min_interval_ms / 1000)
+
+
+def _fingerprinter(parts: Parts, answering: Answering) -> Fingerprinter:
+    provider = answering.provider
+    return Fingerprinter(
+        taxonomy=parts.choice.taxonomy, model=provider.model, generation=provider.generation
+    )
 
 
 def _lookup(parts: Parts, parser: AnswerParser) -> Lookup:
-    provider = parts.answering.provider
+    fallback = parts.choice.fallback
     return Lookup(
         cache=parts.cache,
-        fingerprinter=Fingerprinter(
-            taxonomy=parts.taxonomy, model=provider.model, generation=provider.generation
-        ),
+        fingerprinter=_fingerprinter(parts, parts.choice.answering),
+        fallback=_fingerprinter(parts, fallback) if fallback is not None else None,
         parser=parser,
-        taxonomy=parts.taxonomy,
+        taxonomy=parts.choice.taxonomy,
         # --refresh takes no answer from before this run, but does not ask twice within it.
         not_before=time.time() if parts.settings.refresh else 0.0,  # noqa: TID251
         warn=parts.warn,
@@ -120,7 +149,7 @@ def _caller(parts: Parts, lane: Lane, parser: AnswerParser) -> Caller:
     settings = parts.settings
     return Caller(
         lane=lane,
-        prompt=build_prompt(parts.taxonomy, max_output_tokens=settings.max_output_tokens),
+        prompt=build_prompt(parts.choice.taxonomy, max_output_tokens=settings.max_output_tokens),
         parser=parser,
         limits=CallLimits(
             max_attempts=settings.attempts,

@@ -16,7 +16,6 @@ class RunHealth:
 
     def __init__(self) -> None:
         self._successes = 0
-        self._outage_since: float | None = None
         self._started = 0
         self._refused = 0
         self._bare_403 = 0
@@ -25,10 +24,6 @@ class RunHealth:
     def successes(self) -> int:
         """Return how many tries brought an answer."""
         return self._successes
-
-    def outage_s(self, now: float) -> float:
-        """Return the seconds since the first failure after the last success, 0 without one."""
-        return 0.0 if self._outage_since is None else now - self._outage_since
 
     def may_start_ticket(self) -> bool:
         """Tell whether one more ticket may be tried for the first time."""
@@ -41,13 +36,7 @@ class RunHealth:
     def on_success(self) -> None:
         """Count a usable answer."""
         self._successes += 1
-        self._outage_since = None
         self._bare_403 = 0
-
-    def on_transient(self, now: float) -> None:
-        """Note a failed try; the first since the last success begins an outage."""
-        if self._outage_since is None:
-            self._outage_since = now
 
     def on_bare_403(self) -> bool:
         """Count a 403 without a code; tell whether it means that the key is refused."""

@@ -10,10 +10,11 @@ from __future__ import annotations
 
 import math
 import re
-from dataclasses import dataclass
 from datetime import UTC, datetime
 from email.utils import parsedate_to_datetime
 from typing import TYPE_CHECKING
+
+from inference_forge.models import BucketHint, RateLimitHints
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -23,29 +24,6 @@ _SECONDS_PER_UNIT = {"d": 86_400.0, "h": 3_600.0, "m": 60.0, "s": 1.0, "ms": 0.0
 _DURATION_PART = re.compile(r"([0-9]+(?:\.[0-9]+)?)(ms|d|h|m|s)")
 _DURATION = re.compile(rf"(?:{_DURATION_PART.pattern})+")
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
-
-
-@dataclass(frozen=True, slots=True)
-class BucketHint:
-    """What a server says about one of its limits; None where it says nothing.
-
-    Attributes:
-        limit: size of the bucket, in requests or tokens.
-        remaining: what is left of it; never negative.
-        reset_s: seconds until it is full again, above zero.
-    """
-
-    limit: int | None = None
-    remaining: int | None = None
-    reset_s: float | None = None
-
-
-@dataclass(frozen=True, slots=True)
-class RateLimitHints:
-    """What one response says about the provider's limits."""
-
-    requests: BucketHint = BucketHint()
-    tokens: BucketHint = BucketHint()
 
 
 def server_wait_s(

@@ -7,6 +7,7 @@ a slot nor a permit.
 
 from __future__ import annotations
 
+import math
 from collections import deque
 from dataclasses import dataclass
 from enum import Enum
@@ -16,7 +17,7 @@ import anyio
 
 from inference_forge.core.breaker import Breaker, BreakerState, Permit
 from inference_forge.engine.pause import Pause
-from inference_forge.errors import ThrottleError, TransientError, TryLater
+from inference_forge.errors import ThrottleError, TransientError
 from inference_forge.events import BreakerChanged
 
 if TYPE_CHECKING:
@@ -25,9 +26,11 @@ if TYPE_CHECKING:
     from inference_forge.core.backoff import RetryGrant, RetryQuota
     from inference_forge.core.concurrency import ConcurrencyLimit
     from inference_forge.core.health import RunHealth
-    from inference_forge.engine.control import RunControl
+    from inference_forge.core.pacing import Pacer, Sent
+    from inference_forge.engine.outage import OutageWatch
     from inference_forge.errors import ProviderError
     from inference_forge.events import Event
+    from inference_forge.models import ModelAnswer, RateLimitHints
 
 
 _T = TypeVar("_T")
@@ -47,11 +50,14 @@ class Slot:
 
     permit: Permit
     grant: RetryGrant | None
+    sent: Sent
 
 
 @dataclass(slots=True, eq=False)
 class _Waiter:
     kind: TryKind
+    tokens: int
+    may_divert: Callable[[], bool] | None
     woken: anyio.Event
     slot: Slot | None = None
 
@@ -60,10 +66,8 @@ class Admission:
     """The gate of one provider.
 
     Arguments:
-        breaker, limit, quota, health: the state machines that decide.
-        control: told to stop when an outage outlasts its budget.
-        outage_budget_s: seconds without any success, from the first failure or throttle; a
-            server that asks for a longer wait ends the run at once.
+        breaker, limit, quota, pacer, health: the state machines that decide.
+        outage: told of failures and successes.
         clock: seconds, monotonic.
         emit: takes events.
     """
@@ -74,26 +78,26 @@ class Admission:
         breaker: Breaker,
         limit: ConcurrencyLimit,
         quota: RetryQuota,
+        pacer: Pacer,
         health: RunHealth,
-        control: RunControl,
-        outage_budget_s: float,
+        outage: OutageWatch,
         clock: Callable[[], float],
         emit: Callable[[Event], None],
     ) -> None:
         self._breaker = breaker
         self._limit = limit
         self._quota = quota
+        self._pacer = pacer
         self._health = health
-        self._control = control
-        self._outage_budget_s = outage_budget_s
+        self._outage = outage
         self._clock = clock
         self._emit = emit
         self._in_flight = 0
-        self._expected = 0
         self._retries: deque[_Waiter] = deque()
         self._firsts: deque[_Waiter] = deque()
         self._pause = Pause()
         self._timer = anyio.Event()
+        self._wakes_at_s = -math.inf
         self._room = anyio.Event()
 
     def __repr__(self) -> str:
@@ -123,50 +127,81 @@ class Admission:
         """Wake waiters whose time has come; runs until cancelled."""
         while True:
             self._timer = anyio.Event()
+            self._wakes_at_s = -math.inf
             self._pump()
-            with anyio.move_on_after(self._wake_in_s()):
+            wait_s = self._wake_in_s()
+            self._wakes_at_s = self._clock() + wait_s
+            with anyio.move_on_after(wait_s):
                 await self._timer.wait()
 
-    async def wait_for_room(self) -> None:
-        """Wait until more tickets could be sent than already wait."""
-        while self._limit.limit <= self._in_flight + self._expected + self._waiting:
-            self._room = anyio.Event()
-            await self._room.wait()
+    @property
+    def room(self) -> int:
+        """Return how many more tickets could be sent than already wait."""
+        return self._limit.limit - self._in_flight - self._waiting
 
-    def expect(self, tickets: int) -> None:
-        """Count tickets as waiting that will ask for their first slot at once."""
-        self._expected += tickets
+    async def room_changed(self) -> None:
+        """Wait until there may be more room than now."""
+        self._room = anyio.Event()
+        await self._room.wait()
 
     @property
     def _waiting(self) -> int:
         return len(self._firsts) + len(self._retries)
 
-    async def acquire(self, kind: TryKind) -> Slot:
-        """Wait for leave to make one try."""
-        if kind is TryKind.FIRST:
-            self._expected -= 1
+    @property
+    def is_open(self) -> bool:
+        """Tell whether a try would have to wait for the breaker."""
+        return self._breaker.wait_s(self._clock()) > 0
+
+    @property
+    def counts_tokens(self) -> bool:
+        """Tell whether `acquire` needs to know a request's tokens."""
+        return self._pacer.counts_tokens
+
+    def rate_per_s(self) -> float | None:
+        """Return the requests per second that the provider admits, None when unknown."""
+        return self._pacer.rate_per_s(self._clock())
+
+    async def acquire(
+        self,
+        kind: TryKind,
+        tokens: int = 0,
+        *,
+        may_divert: Callable[[], bool] | None = None,
+    ) -> Slot | None:
+        """Wait for leave to make one try.
+
+        Arguments:
+            kind: why.
+            tokens: what the request may use, input and output; 0 unless `counts_tokens`.
+            may_divert: asked when the breaker opens; True sends the ticket elsewhere.
+
+        Returns:
+            The slot; None when the ticket is to go elsewhere.
+        """
         queue = self._firsts if kind is TryKind.FIRST else self._retries
-        if not queue and (slot := self._grant(kind, self._clock())) is not None:
+        if not queue and (slot := self._grant(kind, tokens, self._clock())) is not None:
             return slot
-        waiter = _Waiter(kind, anyio.Event())
+        waiter = _Waiter(kind, tokens, may_divert, anyio.Event())
         queue.append(waiter)
-        self._timer.set()
+        self._arm()
         try:
             await waiter.woken.wait()
         except BaseException:
-            if waiter.slot is None:
+            if waiter.slot is not None:
+                self.release(waiter.slot)
+            elif waiter in queue:
                 queue.remove(waiter)
                 self._room.set()
-            else:
-                self.release(waiter.slot)
             raise
-        if waiter.slot is None:  # pragma: no cover - only `_pump` wakes, always with a slot
-            raise AssertionError("woken without a slot")
         return waiter.slot
 
-    def succeeded(self, slot: Slot) -> None:
+    def succeeded(self, slot: Slot, answer: ModelAnswer) -> None:
         """Take `slot` back after the provider answered."""
         now = self._clock()
+        self._pacer.on_admitted(slot.sent, answer.usage.total_tokens, now)
+        self._note_hints(answer.hints, slot, now)
+        self._outage.on_success()
         self._limit.on_success(self._in_flight)
         self._pause.on_other()
         self._quota.on_success(now)
@@ -176,17 +211,22 @@ class Admission:
     def failed(self, slot: Slot, error: ProviderError) -> None:
         """Take `slot` back after `error`."""
         now = self._clock()
+        self._note_hints(error.hints, slot, now)
+        if isinstance(error, ThrottleError):
+            self._pacer.on_throttle(slot.sent, error.wait_s or 0.0, now)
+        else:
+            self._pacer.on_admitted(slot.sent, None, now)
         match error:
             case TransientError():
                 self._limit.on_other()
                 self._pause.on_other()
                 self._with_breaker(lambda: self._breaker.on_failure(slot.permit, now, error.wait_s))
-                self._check_outage(error, now)
+                self._outage.on_failure(error, now)
             case ThrottleError():
                 self._limit.on_throttle(self._in_flight)
                 self._pause_for(error, now)
                 self._breaker.release_permission(slot.permit)
-                self._check_outage(error, now)
+                self._outage.on_failure(error, now)
             case _:
                 self._limit.on_other()
                 self._pause.on_other()
@@ -199,14 +239,18 @@ class Admission:
         self._breaker.release_permission(slot.permit)
         self._give_back(slot)
 
-    def _grant(self, kind: TryKind, now: float) -> Slot | None:
+    def _note_hints(self, hints: RateLimitHints | None, slot: Slot, now: float) -> None:
+        if hints is not None:
+            self._pacer.on_hints(hints, slot.sent, now)
+
+    def _grant(self, kind: TryKind, tokens: int, now: float) -> Slot | None:
         # While there is nothing but throttles, one try at a time is enough to see the end of it.
         limit = 1 if self._pause.is_throttled(now) else self._limit.limit
         if self._in_flight >= limit or self._pause.wait_s(now) > 0:
             return None
         if kind is TryKind.FIRST and not self._health.may_start_ticket():
             return None
-        if self._breaker.wait_s(now) > 0:
+        if self._breaker.wait_s(now) > 0 or self._pacer.wait_s(tokens, now) > 0:
             return None
         grant = None
         if kind is not TryKind.FIRST:
@@ -220,17 +264,25 @@ class Admission:
         if kind is TryKind.FIRST:
             self._health.on_ticket_started()
         self._in_flight += 1
-        return Slot(permit, grant)
+        return Slot(permit, grant, self._pacer.on_sent(tokens, now))
 
     def _pump(self) -> None:
         now = self._clock()
         self._note_pause(now)
         for queue in (self._retries, self._firsts):
-            while queue and (slot := self._grant(queue[0].kind, now)) is not None:
+            while queue and (slot := self._grant(queue[0].kind, queue[0].tokens, now)):
                 waiter = queue.popleft()
                 waiter.slot = slot
                 waiter.woken.set()
         self._room.set()
+        self._arm()
+
+    def _divert(self) -> None:
+        """Send the waiters away that need not wait out an outage."""
+        for queue in (self._retries, self._firsts):
+            for waiter in [w for w in queue if w.may_divert is not None and w.may_divert()]:
+                queue.remove(waiter)
+                waiter.woken.set()
 
     def _give_back(self, slot: Slot) -> None:
         if slot.grant is not None:
@@ -239,35 +291,24 @@ class Admission:
         self._pump()
 
     def _wake_in_s(self) -> float:
-        if not (self._retries or self._firsts):
-            return float("inf")
+        if not self._waiting:
+            return math.inf
         now = self._clock()
-        wait_s = max(self._pause.wait_s(now), self._breaker.wait_s(now))
-        return wait_s if wait_s > 0 else float("inf")
+        waits = [self._pause.wait_s(now), self._breaker.wait_s(now)]
+        waits += [self._pacer.wait_s(q[0].tokens, now) for q in (self._retries, self._firsts) if q]
+        wait_s = max(waits)
+        return wait_s if wait_s > 0 else math.inf
+
+    def _arm(self) -> None:
+        """See to it that `run` wakes when the next waiter's time has come, not later."""
+        if self._waiting and self._clock() + self._wake_in_s() < self._wakes_at_s:
+            self._timer.set()
 
     def _pause_for(self, error: ThrottleError, now: float) -> None:
         paused = self._pause.on_throttle(error.wait_s, error.code, now)
         if paused is not None:
             self._emit(paused)
         self._timer.set()
-
-    def _check_outage(self, error: ProviderError, now: float) -> None:
-        """Stop when there was no success for too long, or there will be none."""
-        self._health.on_transient(now)
-        outage_s = self._health.outage_s(now)
-        wait_s = error.wait_s or 0.0
-        if outage_s >= self._outage_budget_s:
-            reason = f"the provider has not answered once in {outage_s:.0f} s"
-        elif wait_s > self._outage_budget_s:
-            reason = f"the provider asks to wait {wait_s:.0f} s ({error.code})"
-        else:
-            return
-        self._control.stop(
-            TryLater(
-                f"{reason}; --outage-budget allows {self._outage_budget_s:.0f} s; "
-                "run the same command again later"
-            )
-        )
 
     def _note_pause(self, now: float) -> None:
         self._pause.note(now, is_open=self._breaker.state is not BreakerState.CLOSED)
@@ -280,4 +321,6 @@ class Admission:
             wait_s = self._breaker.wait_s(self._clock())
             self._emit(BreakerChanged(before.value, after.value, wait_s))
             self._timer.set()
+            if after is BreakerState.OPEN:
+                self._divert()
         return result

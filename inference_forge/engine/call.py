@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Final
 
 import anyio
@@ -10,7 +10,7 @@ import anyio
 from inference_forge.core.attempts import GiveUp, Repair, Retry, TicketAttempts
 from inference_forge.core.tokens import estimate_prompt
 from inference_forge.engine.admission import TryKind
-from inference_forge.engine.lane import CallLimits, CallResult, Lane
+from inference_forge.engine.lane import CallLimits, CallResult, Diverted, Lane
 from inference_forge.errors import (
     AnswerError,
     FatalError,
@@ -95,13 +95,38 @@ class Caller:
         self._uniform = uniform
         self._fence = fence
         self._emit = emit
+        self._may_divert: Callable[[], bool] | None = None
 
-    async def resolve(self, ticket: Ticket, complexity: Complexity) -> CallResult | None:
-        """Ask until there is an outcome; None when the run stopped first."""
+    @property
+    def is_open(self) -> bool:
+        """Tell whether the provider is out, as far as its breaker knows."""
+        return self._lane.admission.is_open
+
+    def divert_when(self, may_divert: Callable[[], bool]) -> None:
+        """Give tickets back instead of waiting out an outage, while `may_divert` says so."""
+        self._may_divert = may_divert
+
+    @property
+    def room(self) -> int:
+        """Return how many more tickets could be sent than already wait."""
+        return self._lane.admission.room
+
+    async def room_changed(self) -> None:
+        """Wait until there may be more room than now."""
+        await self._lane.admission.room_changed()
+
+    async def resolve(self, ticket: Ticket, complexity: Complexity) -> CallResult | Diverted | None:
+        """Ask until there is an outcome; None when the run stopped first.
+
+        Returns:
+            `Diverted` only from a caller that diverts.
+        """
         attempts = TicketAttempts(max_attempts=self._limits.max_attempts, uniform=self._uniform)
         state = _TicketState(self._prompt.request(ticket.text, self._fence()), attempts)
         step: Retry | Repair | None = None
         while (slot := await self._wait_for_slot(step, state)) is not None:
+            if isinstance(slot, Diverted):
+                return slot
             began_s = self._unpaused_s()
             next_step = await self._try(slot, state, complexity)
             state.active_s += self._unpaused_s() - began_s
@@ -118,12 +143,20 @@ class Caller:
                     return None
         return None
 
-    async def _wait_for_slot(self, step: Retry | Repair | None, state: _TicketState) -> Slot | None:
+    async def _wait_for_slot(
+        self, step: Retry | Repair | None, state: _TicketState
+    ) -> Slot | Diverted | None:
         """Wait out the step, then for a slot; None when the run stops meanwhile."""
         with self._control.interruptible():
             if isinstance(step, Retry):
                 await self._back_off(step, state)
-            slot = await self._lane.admission.acquire(state.kind)
+            if self.is_open and self._may_divert is not None and self._may_divert():
+                return Diverted(self._spending(state))
+            slot = await self._lane.admission.acquire(
+                state.kind, self._tokens(state.request), may_divert=self._may_divert
+            )
+            if slot is None:
+                return Diverted(self._spending(state))
             if not self._control.is_stopping:
                 return slot
             self._lane.admission.release(slot)
@@ -140,6 +173,12 @@ class Caller:
     def _unpaused_s(self) -> float:
         """Return a clock that stands still while dispatch is paused."""
         return self._clock() - self._lane.admission.paused_s()
+
+    def _tokens(self, request: ModelRequest) -> int:
+        """Return what `request` may use at most, if anybody counts."""
+        if not self._lane.admission.counts_tokens:
+            return 0
+        return estimate_prompt(request).prompt_tokens + request.max_output_tokens
 
     async def _try(
         self, slot: Slot, state: _TicketState, complexity: Complexity
@@ -164,7 +203,7 @@ class Caller:
         if isinstance(outcome, Classification):
             # Before the slot goes back: it may be the success that ends the trial phase.
             self._lane.health.on_success()
-        self._lane.admission.succeeded(slot)
+        self._lane.admission.succeeded(slot, answer)
         self._emit_try(complexity, outcome if isinstance(outcome, AnswerError) else None, began_s)
         return self._after_answer(outcome, state) if isinstance(outcome, AnswerError) else outcome
 
@@ -230,9 +269,14 @@ class Caller:
         return self._result(state, failure)
 
     def _result(self, state: _TicketState, outcome: Outcome) -> CallResult:
-        attempts = state.attempts.spent + isinstance(outcome, Classification)
-        spending = Spending(state.usage, self._lane.cost_of(state.usage), attempts, state.tries)
+        spending = self._spending(state)
+        if isinstance(outcome, Classification):
+            spending = replace(spending, attempts=spending.attempts + 1)
         return CallResult(outcome, spending, state.answer)
+
+    def _spending(self, state: _TicketState) -> Spending:
+        cost = self._lane.cost_of(state.usage)
+        return Spending(state.usage, cost, state.attempts.spent, state.tries)
 
     def _emit_try(
         self, complexity: Complexity, error: ProviderError | AnswerError | None, began_s: float

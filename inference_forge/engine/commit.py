@@ -76,7 +76,7 @@ class Committer:
     async def _store(self, group: list[Answered]) -> None:
         now = self._unix_now()
         entries = {
-            answered.known.key: entry
+            _key(answered): entry
             for answered in group
             if (entry := _entry(answered.result, now)) is not None
         }
@@ -89,6 +89,13 @@ class Committer:
                 "cache_not_stored",
                 f"{error}; going on, but these answers must be paid again if the run is repeated",
             )
+
+
+def _key(answered: Answered) -> bytes:
+    """Return the fingerprint under which whoever answered is looked up."""
+    known = answered.known
+    is_fallback = answered.result.is_fallback and known.fallback_key is not None
+    return known.fallback_key or known.key if is_fallback else known.key
 
 
 def _entry(result: CallResult, now: float) -> CacheEntry | None:

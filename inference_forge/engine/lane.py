@@ -47,8 +47,21 @@ class CallResult:
         outcome: the classification or the failure.
         spending: everything that was spent on the way.
         answer: the last answer, also when it held no valid label; None when none came.
+        is_fallback: the fallback provider answered, and the answer is stored under its key.
     """
 
     outcome: Outcome
     spending: Spending
     answer: ModelAnswer | None
+    is_fallback: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Diverted:
+    """The breaker opened while a ticket waited, and another provider may be asked.
+
+    Attributes:
+        spending: what was spent on the ticket so far.
+    """
+
+    spending: Spending

@@ -11,7 +11,7 @@ from inference_forge.errors import AnswerError, CacheError
 from inference_forge.models import Classification, Complexity, ModelAnswer, RejectedRow, Ticket
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Sequence
+    from collections.abc import Callable, Iterable, Sequence
 
     from inference_forge.core.fingerprint import Fingerprinter
     from inference_forge.core.parse import AnswerParser
@@ -26,12 +26,14 @@ class KnownTicket:
     Attributes:
         key: the fingerprint, 32 bytes.
         hit: the cached classification, None when it must be asked for.
+        fallback_key: the fingerprint with the fallback's model, None without a fallback.
     """
 
     ticket: Ticket
     key: bytes
     complexity: Complexity
     hit: Classification | None
+    fallback_key: bytes | None = None
 
 
 class Lookup:
@@ -44,6 +46,7 @@ class Lookup:
         taxonomy: cached values outside it are no hits.
         not_before: Unix time; older answers are no hits (`--refresh` passes the run's start).
         warn: takes a code and a message; called in the worker's thread.
+        fallback: makes the keys of the fallback's answers, asked for after the first's.
     """
 
     def __init__(
@@ -55,6 +58,7 @@ class Lookup:
         taxonomy: Taxonomy,
         not_before: float,
         warn: Callable[[str, str], None],
+        fallback: Fingerprinter | None = None,
     ) -> None:
         self._cache = cache
         self._fingerprinter = fingerprinter
@@ -62,27 +66,44 @@ class Lookup:
         self._allowed = {field.name: _allowed_values(field) for field in taxonomy.fields}
         self._not_before = not_before
         self._warn = warn
+        self._fallback = fallback
 
     def __call__(self, rows: Sequence[Row]) -> list[KnownTicket | RejectedRow]:
         """Return `rows` in their order, tickets with what is known about them."""
-        keys = [
-            b"" if isinstance(row, RejectedRow) else self._fingerprinter.of(row.text, row.tenant)
-            for row in rows
-        ]
+        tickets = [row for row in rows if isinstance(row, Ticket)]
+        keys = [self._fingerprinter.of(ticket.text, ticket.tenant) for ticket in tickets]
+        hits = self._hits(keys)
+        others = self._fallback_keys(tickets)
+        if others:
+            missed = [other for key, other in zip(keys, others, strict=True) if key not in hits]
+            hits |= self._hits(missed)
+        pairs: Iterable[tuple[bytes, bytes | None]] = (
+            zip(keys, others, strict=True) if others else ((key, None) for key in keys)
+        )
+        known = iter(
+            KnownTicket(
+                ticket, key, complexity_of(ticket.text), hits.get(key) or hits.get(other), other
+            )
+            for ticket, (key, other) in zip(tickets, pairs, strict=True)
+        )
+        return [row if isinstance(row, RejectedRow) else next(known) for row in rows]
+
+    def _fallback_keys(self, tickets: Sequence[Ticket]) -> list[bytes]:
+        if self._fallback is None:
+            return []
+        return [self._fallback.of(ticket.text, ticket.tenant) for ticket in tickets]
+
+    def _hits(self, keys: Sequence[bytes]) -> dict[bytes | None, Classification]:
         try:
-            entries = self._cache.get_many(list({key for key in keys if key}))
+            entries = self._cache.get_many(list(set(keys)))
         except CacheError as error:
             self._warn("cache_unreadable", f"{error}; going on without cached answers")
-            entries = {}
-        return [
-            row
-            if isinstance(row, RejectedRow)
-            else KnownTicket(row, key, complexity_of(row.text), self._hit(entries.get(key)))
-            for row, key in zip(rows, keys, strict=True)
-        ]
+            return {}
+        found = ((key, self._hit(entry)) for key, entry in entries.items())
+        return {key: hit for key, hit in found if hit is not None}
 
-    def _hit(self, entry: CacheEntry | None) -> Classification | None:
-        if entry is None or entry.stored_at < self._not_before:
+    def _hit(self, entry: CacheEntry) -> Classification | None:
+        if entry.stored_at < self._not_before:
             return None
         if entry.values is None:
             answer = ModelAnswer(entry.raw, entry.model, entry.usage, reasoning=entry.reasoning)

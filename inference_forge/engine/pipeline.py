@@ -38,10 +38,10 @@ if TYPE_CHECKING:
 
     from anyio.streams.memory import MemoryObjectReceiveStream, MemoryObjectSendStream
 
-    from inference_forge.engine.call import Caller
     from inference_forge.engine.control import RunControl
     from inference_forge.engine.lane import Lane
     from inference_forge.engine.lookup import KnownTicket, Lookup
+    from inference_forge.engine.routing import Router
     from inference_forge.events import Event
     from inference_forge.models import Row
     from inference_forge.ports import OutcomeSink, ResultCache, TicketSource, Worker
@@ -67,8 +67,8 @@ class Stages:
     sink: OutcomeSink
     cache: ResultCache
     lookup: Lookup
-    caller: Caller
-    lane: Lane
+    router: Router
+    lanes: Sequence[Lane]
     control: RunControl
     reader: Worker
     worker: Worker
@@ -115,9 +115,7 @@ class Pipeline:
         self._written = 0
         self._late_failures: Counter[str] = Counter()
         self._can_write = True
-        self._scheduler = Scheduler(
-            caller=stages.caller, admission=stages.lane.admission, emit=stages.emit
-        )
+        self._scheduler = Scheduler(router=stages.router, emit=stages.emit)
 
     async def run(self) -> RunCounts:
         """Classify every row; the sink is neither published nor abandoned here.
@@ -129,7 +127,8 @@ class Pipeline:
         rows_in, rows_out = anyio.create_memory_object_stream[list[ResolvedRow]](float("inf"))
         answers_in, answers_out = anyio.create_memory_object_stream[Answered](float("inf"))
         async with anyio.create_task_group() as background:
-            background.start_soon(stages.lane.admission.run)
+            for lane in stages.lanes:
+                background.start_soon(lane.admission.run)
             async with anyio.create_task_group() as writing:
                 writing.start_soon(self._write, rows_out)
                 writing.start_soon(self._commit, answers_out, rows_in.clone())

@@ -15,10 +15,9 @@ if TYPE_CHECKING:
 
     from anyio.streams.memory import MemoryObjectSendStream
 
-    from inference_forge.engine.admission import Admission
-    from inference_forge.engine.call import Caller
     from inference_forge.engine.control import RunControl
     from inference_forge.engine.lookup import KnownTicket
+    from inference_forge.engine.routing import Router
     from inference_forge.events import Event
     from inference_forge.models import Batch
 
@@ -29,16 +28,12 @@ class Scheduler:
     A batch starts as soon as there is room for one more ticket; none waits for another to end.
 
     Arguments:
-        caller: asks about single tickets.
-        admission: tells when there is room.
+        router: asks about tickets, and tells when there is room.
         emit: takes events.
     """
 
-    def __init__(
-        self, *, caller: Caller, admission: Admission, emit: Callable[[Event], None]
-    ) -> None:
-        self._caller = caller
-        self._admission = admission
+    def __init__(self, *, router: Router, emit: Callable[[Event], None]) -> None:
+        self._router = router
         self._emit = emit
         self._queue = BatchQueue()
         self._known: dict[int, KnownTicket] = {}
@@ -63,10 +58,10 @@ class Scheduler:
         async with anyio.create_task_group() as batches:
             with control.interruptible():
                 while True:
-                    await self._admission.wait_for_room()
+                    await self._router.wait_for_room()
                     batch = self._queue.cut()
                     if batch is not None:
-                        self._admission.expect(len(batch.tickets))
+                        self._router.expect(len(batch.tickets))
                         batches.start_soon(self._run_batch, batch, answers)
                     elif self._is_closed:
                         return
@@ -83,7 +78,7 @@ class Scheduler:
     async def _run_ticket(
         self, known: KnownTicket, answers: MemoryObjectSendStream[Answered]
     ) -> None:
-        result = await self._caller.resolve(known.ticket, known.complexity)
+        result = await self._router.resolve(known.ticket, known.complexity)
         if result is not None:
             # Without waiting: an answer that was paid for must not be lost to a cancellation.
             answers.send_nowait(Answered(known, result))

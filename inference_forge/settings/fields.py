@@ -133,6 +133,14 @@ class Settings:
         str | None,
         Doc("API address up to and including /v1.", _MODEL, shown_default="the provider's"),
     ] = None
+    fallback_model: Annotated[
+        str | None,
+        Doc("Model to ask while the first one is out.", _MODEL, shown_default="none"),
+    ] = None
+    fallback_provider: Annotated[
+        str | None,
+        Doc("Provider of the fallback model.", _MODEL, shown_default="the same provider"),
+    ] = None
     taxonomy: Annotated[
         Path | None, Doc("Taxonomy file (TOML).", _MODEL, shown_default="built in")
     ] = None
@@ -141,6 +149,22 @@ class Settings:
     ] = 512
     concurrency: Annotated[_Count, Le(10_000), Doc("Most requests in flight.", _LIMITS)] = 32
     attempts: Annotated[_Count, Le(10), Doc("Tries that count against a ticket.", _LIMITS)] = 3
+    rpm: Annotated[
+        float | None,
+        Gt(0),
+        Doc("Requests per minute that your account allows.", _LIMITS, shown_default="learned"),
+    ] = None
+    tpm: Annotated[
+        float | None,
+        Gt(0),
+        Doc("Tokens per minute that your account allows.", _LIMITS, shown_default="learned"),
+    ] = None
+    min_interval_ms: Annotated[
+        float,
+        Ge(0),
+        Le(3_600_000),
+        Doc("Least time between two requests, in milliseconds.", _LIMITS),
+    ] = 0.0
     timeout_s: Annotated[
         _Seconds, Doc("Time for one request in all.", _LIMITS, name="timeout", is_duration=True)
     ] = 60.0
@@ -157,6 +181,35 @@ class Settings:
             is_duration=True,
         ),
     ] = 900.0
+    deadline: Annotated[
+        str | None,
+        Doc(
+            "Stop with exit 6 at a time (06:00, local) or after a while (90m).",
+            _LIMITS,
+            shown_default="none",
+        ),
+    ] = None
+    breaker_failures: Annotated[
+        _Count, Doc("Failed tries in a row that open the breaker.", _LIMITS)
+    ] = 5
+    breaker_window_s: Annotated[
+        _Seconds,
+        Doc(
+            "How long the breaker remembers a try.",
+            _LIMITS,
+            name="breaker_window",
+            is_duration=True,
+        ),
+    ] = 60.0
+    breaker_recovery_s: Annotated[
+        _Seconds,
+        Doc(
+            "How long the breaker stays open before the first probe.",
+            _LIMITS,
+            name="breaker_recovery",
+            is_duration=True,
+        ),
+    ] = 5.0
     grace_s: Annotated[
         float,
         Ge(0),

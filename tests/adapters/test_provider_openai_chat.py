@@ -242,13 +242,13 @@ async def test_a_cancelled_request_closes_its_connection() -> None:
 
 async def test_hints_are_reported_from_every_reply() -> None:
     """Successes and errors both tell about limits; silence tells nothing."""
-    seen: list[RateLimitHints] = []
     headers = {"x-ratelimit-remaining-requests": "7"}
-    await ask(lambda _n, _b: completion(headers=headers), on_hints=seen.append)
-    with pytest.raises(ThrottleError):
-        await ask(lambda _n, _b: error(429, headers=headers), on_hints=seen.append)
-    await ask(lambda _n, _b: completion(), on_hints=seen.append)
-    assert seen == [RateLimitHints(requests=BucketHint(remaining=7))] * 2
+    expected = RateLimitHints(requests=BucketHint(remaining=7))
+    assert (await ask(lambda _n, _b: completion(headers=headers))).hints == expected
+    with pytest.raises(ThrottleError) as caught:
+        await ask(lambda _n, _b: error(429, headers=headers))
+    assert caught.value.hints == expected
+    assert (await ask(lambda _n, _b: completion())).hints is None
 
 
 def read(body: Any) -> ModelAnswer:

@@ -261,5 +261,5 @@ def test_a_key_shows_in_no_process_output(isolated: Path, monkeypatch: pytest.Mo
         "--base-url", "http://127.0.0.1:1/v1", "--outage-budget", "100ms",
     )  # fmt: skip
     assert done.code == 75
-    assert "--outage-budget allows 0 s" in done.last
+    assert "--outage-budget allows 0.1 s" in done.last
     assert CANARY not in done.err + done.out.decode()

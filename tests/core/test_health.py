@@ -30,19 +30,6 @@ def test_one_success_clears_the_request() -> None:
     assert not any(health.on_ticket_failed() for _ in range(100))
 
 
-def test_an_outage_lasts_from_the_first_failure_after_a_success() -> None:
-    """Later failures do not move its beginning; a success ends it."""
-    health = RunHealth()
-    assert health.outage_s(50.0) == 0
-    health.on_transient(100.0)
-    health.on_transient(150.0)
-    assert health.outage_s(160.0) == 60
-    health.on_success()
-    assert health.outage_s(200.0) == 0
-    health.on_transient(300.0)
-    assert health.outage_s(301.0) == 1
-
-
 def test_a_bare_403_before_any_success_means_the_key() -> None:
     """Nothing has shown that the key works."""
     assert RunHealth().on_bare_403()

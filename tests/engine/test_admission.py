@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 import anyio
 import pytest
-from engine_rig import Gate, virtual_time
+from engine_rig import ANSWER, Gate, virtual_time
 
 from inference_forge.core.breaker import BreakerState
 from inference_forge.engine.admission import Slot, TryKind
@@ -36,14 +36,12 @@ async def take(gate: Gate, count: int = 1) -> list[Slot]:
     """Take slots for first tries."""
     slots = []
     for _ in range(count):
-        gate.admission.expect(1)
         slots.append(await gate.admission.acquire(TryKind.FIRST))
     return slots
 
 
 async def wait_for_slot(gate: Gate, got: list[Slot]) -> None:
     """Wait like a ticket does."""
-    gate.admission.expect(1)
     got.append(await gate.admission.acquire(TryKind.FIRST))
 
 
@@ -79,7 +77,7 @@ async def test_one_probe_at_a_time_whoever_waits() -> None:
             await anyio.sleep(30)
             assert len(got) == probes
             assert got[-1].permit.is_probe
-            gate.admission.succeeded(got[-1])
+            gate.admission.succeeded(got[-1], ANSWER)
         await anyio.wait_all_tasks_blocked()
         assert gate.admission.in_flight == gate.admission.limit
         assert not got[-1].permit.is_probe
@@ -112,7 +110,7 @@ async def test_a_waiter_that_is_cancelled_leaves_the_queue() -> None:
             group.start_soon(wait_for_slot, gate, got)
             await anyio.wait_all_tasks_blocked()
             doomed.cancel_scope.cancel()
-        gate.admission.succeeded(slot)
+        gate.admission.succeeded(slot, ANSWER)
         await anyio.wait_all_tasks_blocked()
         assert len(got) == 1
         assert "in_flight=1/1 waiting=0" in repr(gate.admission)
@@ -129,7 +127,7 @@ async def test_a_slot_given_to_a_waiter_that_is_being_cancelled_comes_back() -> 
                 doomed.start_soon(wait_for_slot, gate, got)
                 await anyio.wait_all_tasks_blocked()
                 doomed.cancel_scope.cancel()
-                gate.admission.succeeded(slot)
+                gate.admission.succeeded(slot, ANSWER)
             assert gate.admission.in_flight == len(got)
 
 
@@ -140,7 +138,7 @@ async def test_a_late_answer_does_not_close_the_breaker() -> None:
     for slot in slots[:5]:
         gate.admission.failed(slot, DOWN)
     for slot in slots[5:]:
-        gate.admission.succeeded(slot)
+        gate.admission.succeeded(slot, ANSWER)
     assert gate.breaker.state is BreakerState.OPEN
     assert gate.admission.in_flight == 0
 
@@ -151,7 +149,7 @@ async def test_a_servers_wait_pauses_everybody_and_is_never_cut_short() -> None:
     first, second, third = await take(gate, 3)
     gate.admission.failed(first, ThrottleError("slow", code="rate_limited", wait_s=30))
     gate.admission.failed(second, ThrottleError("slow", code="rate_limited", wait_s=2))
-    gate.admission.succeeded(third)
+    gate.admission.succeeded(third, ANSWER)
     began = anyio.current_time()
     async with running(gate):
         await take(gate)
@@ -197,7 +195,7 @@ async def test_after_a_minute_of_throttles_one_try_at_a_time() -> None:
         with anyio.move_on_after(30) as second:
             await take(gate)
         assert second.cancelled_caught
-        gate.admission.succeeded(slot)
+        gate.admission.succeeded(slot, ANSWER)
         with anyio.fail_after(1):
             await take(gate, 2)
     assert gate.recorder.of(DispatchPaused) == [DispatchPaused("throttled", 20)]
@@ -234,11 +232,9 @@ async def test_retries_go_before_first_tries() -> None:
     order: list[str] = []
 
     async def enter(kind: TryKind) -> None:
-        if kind is TryKind.FIRST:
-            gate.admission.expect(1)
         slot = await gate.admission.acquire(kind)
         order.append(kind.value)
-        gate.admission.succeeded(slot)
+        gate.admission.succeeded(slot, ANSWER)
 
     async with running(gate) as group:
         (slot,) = await take(gate)
@@ -246,7 +242,7 @@ async def test_retries_go_before_first_tries() -> None:
         await anyio.wait_all_tasks_blocked()
         group.start_soon(enter, TryKind.RETRY)
         await anyio.wait_all_tasks_blocked()
-        gate.admission.succeeded(slot)
+        gate.admission.succeeded(slot, ANSWER)
         await anyio.wait_all_tasks_blocked()
     assert order == ["retry", "first"]
 

@@ -16,7 +16,6 @@ if TYPE_CHECKING:
     from inference_forge.adapters.http.client import Timeouts
     from inference_forge.adapters.providers.credentials import ApiKey
     from inference_forge.adapters.providers.presets import Preset, Structured
-    from inference_forge.core.retry_after import RateLimitHints
 
 
 def connect(
@@ -31,7 +30,6 @@ def connect(
     temperature: float | None = 0.0,
     structured: Structured | None = None,
     timeouts: Timeouts | None = None,
-    on_hints: Callable[[RateLimitHints], None] | None = None,
     transport: httpx.AsyncBaseTransport | None = None,
 ) -> OpenAIChatProvider:
     """Return a provider; nothing is sent yet.
@@ -47,7 +45,6 @@ def connect(
         temperature: None leaves it out.
         structured: None for the preset's way.
         timeouts: None for the defaults.
-        on_hints: called with what each response says about rate limits.
         transport: replaces the network, for tests.
 
     Raises:
@@ -74,5 +71,4 @@ def connect(
         redact=str if api_key is None else api_key.redact,
         temperature=temperature,
         structured=structured,
-        on_hints=on_hints,
     )

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import TYPE_CHECKING
 
 import httpx
@@ -16,9 +17,7 @@ from inference_forge.errors import TicketError
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
 
-    from inference_forge.adapters.http.exchange import Reply
     from inference_forge.adapters.providers.presets import Preset, Structured
-    from inference_forge.core.retry_after import RateLimitHints
     from inference_forge.models import ModelAnswer, ModelRequest
 
 
@@ -36,7 +35,6 @@ class OpenAIChatProvider:
         redact: replaces the key in error details.
         temperature: None leaves it out, for models that refuse it.
         structured: how answers are constrained; None for the preset's way.
-        on_hints: called with what each response says about rate limits.
     """
 
     def __init__(
@@ -50,7 +48,6 @@ class OpenAIChatProvider:
         redact: Callable[[str], str] = str,
         temperature: float | None = 0.0,
         structured: Structured | None = None,
-        on_hints: Callable[[RateLimitHints], None] | None = None,
     ) -> None:
         self._preset = preset
         self._client = client
@@ -59,7 +56,6 @@ class OpenAIChatProvider:
         self._estimate_tokens = estimate_tokens
         self._redact = redact
         self._structured = structured or preset.structured
-        self._on_hints = on_hints
         self._fixed_body: dict[str, object] = {"model": model, **preset.fixed_body}
         if temperature is not None:
             self._fixed_body["temperature"] = temperature
@@ -104,7 +100,7 @@ class OpenAIChatProvider:
         )
         reply = await exchange(self._client, message, redact=self._redact)
         now_unix = self._clock()
-        self._report_hints(reply, now_unix)
+        hints = rate_limit_hints(reply.headers, now_unix=now_unix)
         error = refusal(
             reply,
             table=OPENAI_TABLE,
@@ -113,8 +109,9 @@ class OpenAIChatProvider:
             redact=self._redact,
         )
         if error is not None:
+            error.hints = hints
             raise error
-        return read_answer(
+        answer = read_answer(
             reply,
             request,
             model=self._model,
@@ -122,6 +119,7 @@ class OpenAIChatProvider:
             estimate_tokens=self._estimate_tokens,
             redact=self._redact,
         )
+        return replace(answer, hints=hints) if hints is not None else answer
 
     async def aclose(self) -> None:
         """Close all connections; idempotent."""
@@ -142,13 +140,6 @@ class OpenAIChatProvider:
                 "the text holds characters that UTF-8 cannot carry (lone surrogates)",
                 code="unencodable_text",
             ) from exc
-
-    def _report_hints(self, reply: Reply, now_unix: float) -> None:
-        if self._on_hints is None:
-            return
-        hints = rate_limit_hints(reply.headers, now_unix=now_unix)
-        if hints is not None:
-            self._on_hints(hints)
 
 
 def _response_format(structured: Structured, schema: Mapping[str, object]) -> dict[str, object]:

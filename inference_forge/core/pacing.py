@@ -1,0 +1,142 @@
+"""When the next request may be sent: everything that limits a rate, in one place."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Final
+
+from inference_forge.core.bucket import TokenBucket
+from inference_forge.core.headroom import Headroom
+from inference_forge.core.rate import BURST, LearnedRate
+
+if TYPE_CHECKING:
+    from inference_forge.models import RateLimitHints
+
+SECONDS_PER_MINUTE: Final = 60.0
+TPM_BURST_S: Final = 10.0
+"""A tokens-per-minute limit is spread over the minute; this much of it may go out at once."""
+
+TOLD_SHARE: Final = 0.998
+"""Of a limit that the user gave: clocks and arrival times differ a little."""
+
+
+@dataclass(frozen=True, slots=True)
+class PacingLimits:
+    """What is known before the first request; None where nothing is.
+
+    Attributes:
+        rpm: requests per minute.
+        tpm: tokens per minute, input and output.
+        min_interval_s: seconds between two requests.
+        learns_rate: whether throttles teach a rate; nothing throttles an embedded provider.
+    """
+
+    rpm: float | None = None
+    tpm: float | None = None
+    min_interval_s: float = 0.0
+    learns_rate: bool = True
+
+
+@dataclass(frozen=True, slots=True)
+class Sent:
+    """A request that went out, to be passed back when it is over."""
+
+    at_s: float
+    tokens: int
+    requests_mark: float
+    tokens_mark: float
+
+
+class Pacer:
+    """Combines the limits: told by the user, told by headers, learned from throttles.
+
+    Arguments:
+        limits: what the user or the preset told.
+        now: seconds, monotonic.
+    """
+
+    def __init__(self, limits: PacingLimits, now: float) -> None:
+        self._limits = limits
+        self._learned = LearnedRate()
+        self._requests = Headroom()
+        self._tokens = Headroom()
+        self._next_s = now
+        self._has_token_headers = False
+        self._rpm = (
+            TokenBucket(TOLD_SHARE * limits.rpm / SECONDS_PER_MINUTE, BURST, now)
+            if limits.rpm
+            else None
+        )
+        self._tpm = (
+            TokenBucket(
+                TOLD_SHARE * limits.tpm / SECONDS_PER_MINUTE,
+                limits.tpm * TPM_BURST_S / SECONDS_PER_MINUTE,
+                now,
+            )
+            if limits.tpm
+            else None
+        )
+
+    def __repr__(self) -> str:
+        """Show the learned rate and the buckets."""
+        return f"<Pacer {self._learned!r} rpm={self._rpm!r} tpm={self._tpm!r}>"
+
+    @property
+    def counts_tokens(self) -> bool:
+        """Tell whether `tokens` matters in `wait_s` and `on_sent`."""
+        return self._tpm is not None or self._has_token_headers
+
+    def rate_per_s(self, now: float) -> float | None:
+        """Return the requests per second that are allowed, None when nothing is known."""
+        told = None if self._limits.rpm is None else self._limits.rpm / SECONDS_PER_MINUTE
+        learned = self._learned.learned_per_s(now)
+        known = [rate for rate in (told, learned) if rate is not None]
+        return min(known) if known else None
+
+    def wait_s(self, tokens: int, now: float) -> float:
+        """Return the seconds until a request of `tokens` may go out, 0 when it may now."""
+        waits = [
+            self._next_s - now,
+            self._requests.wait_s(1, now),
+            self._tokens.wait_s(tokens, now),
+        ]
+        pace = self._learned.pace_per_s(now) if self._limits.learns_rate else None
+        if pace is not None:
+            waits.append(self._learned.next_s(now, pace) - now)
+        if self._rpm is not None:
+            waits.append(self._rpm.wait_s(1, now))
+        if self._tpm is not None:
+            waits.append(self._tpm.wait_s(tokens, now))
+        return max(0.0, *waits)
+
+    def on_sent(self, tokens: int, now: float) -> Sent:
+        """Count a request that goes out now."""
+        self._learned.on_sent(now)
+        self._next_s = now + self._limits.min_interval_s
+        self._requests.on_sent(1, now)
+        self._tokens.on_sent(tokens, now)
+        if self._rpm is not None:
+            self._rpm.take(1, now)
+        if self._tpm is not None:
+            self._tpm.take(tokens, now)
+        return Sent(now, tokens, self._requests.mark(), self._tokens.mark())
+
+    def on_admitted(self, sent: Sent, used_tokens: int | None, now: float) -> None:
+        """Count a request that was not throttled; None when its usage is unknown."""
+        self._learned.on_admitted(now)
+        if self._tpm is not None and used_tokens is not None:
+            self._tpm.settle(sent.tokens, used_tokens, now)
+
+    def on_throttle(self, sent: Sent, wait_s: float, now: float) -> None:
+        """Learn from a throttled request; nothing was used up by it."""
+        self._learned.on_throttle(sent.at_s, now, wait_s)
+        if self._tpm is not None:
+            self._tpm.settle(sent.tokens, 0, now)
+
+    def on_hints(self, hints: RateLimitHints, sent: Sent, now: float) -> None:
+        """Learn from an answer's rate-limit headers."""
+        self._requests.on_hint(hints.requests, sent.requests_mark, now)
+        if self._has_token_headers:
+            self._tokens.on_hint(hints.tokens, sent.tokens_mark, now)
+        # From the next request on, whose tokens will have been counted.
+        self._has_token_headers = hints.tokens.remaining is not None
