@@ -15,11 +15,11 @@ from inference_forge.adapters.sources import open_source
 from inference_forge.adapters.threads import DedicatedThread
 from inference_forge.app.interrupts import stop_on_signal
 from inference_forge.app.job import InputResult
-from inference_forge.app.outputs import open_outputs
+from inference_forge.app.outputs import lock_outputs, open_outputs
 from inference_forge.app.wiring import Parts, build_pipeline
 from inference_forge.engine.control import RunControl
 from inference_forge.engine.pipeline import RunCounts
-from inference_forge.errors import LimitReached, OutputError
+from inference_forge.errors import LimitReached, OutputError, TryLater
 from inference_forge.events import Event, RunFinished, RunStarted
 from inference_forge.observe.tally import Tally
 
@@ -117,6 +117,13 @@ class InputRun:
             if source is None:
                 return RunCounts(0, 0), None
             stack.callback(source.close)
+            try:
+                lock = await self.worker.run(partial(lock_outputs, self.job, self.name))
+            except TryLater as held:
+                control.stop(held)
+                return RunCounts(0, 0), None
+            if lock is not None:
+                stack.callback(lock.release)
             sink = await self.worker.run(partial(self._open_outputs, source))
             stack.push_async_callback(self.worker.run, sink.abandon)
             if self.choice.answering.notice:

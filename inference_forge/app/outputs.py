@@ -5,6 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from inference_forge.adapters.output_lock import OutputLock
 from inference_forge.adapters.sinks import (
     OutputFormat,
     OutputKind,
@@ -13,13 +14,35 @@ from inference_forge.adapters.sinks import (
     open_stream_sink,
 )
 from inference_forge.adapters.sinks.options import format_of
-from inference_forge.app.places import STDIN, targets_for
+from inference_forge.adapters.sinks.targets import is_device
+from inference_forge.app.places import STDIN, results_path, targets_for
 from inference_forge.errors import OutputError
 
 if TYPE_CHECKING:
     from inference_forge.app.job import ClassifyJob
     from inference_forge.core.taxonomy import Taxonomy
     from inference_forge.ports import OutcomeSink, TicketSource
+
+
+def lock_outputs(job: ClassifyJob, name: str) -> OutputLock | None:
+    """Keep other runs from the results file of the input `name`; None when there is no file.
+
+    Raises:
+        TryLater: another run is writing it.
+    """
+    results = results_path(name, job.loaded.settings.output)
+    if results is None or is_device(results):
+        return None
+    directory = job.places.state / "locks"
+    try:
+        return OutputLock(results, directory)
+    except OSError as exc:
+        job.notices.warn(
+            "no_lock",
+            f"{directory}: cannot be used for locks ({exc.strerror}), so nothing keeps a second "
+            f"run from writing {results}",
+        )
+        return None
 
 
 def open_outputs(

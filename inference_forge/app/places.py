@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Final
 
 import platformdirs
 
+from inference_forge.adapters.private_directory import make_private_directory
 from inference_forge.errors import OutputError, UsageError
 
 if TYPE_CHECKING:
@@ -75,7 +76,7 @@ def targets_for(
     Raises:
         OutputError: the directory for failures cannot be created.
     """
-    results = _results_path(input_name, output)
+    results = results_path(input_name, output)
     if failures is not None:
         return Targets(results, Path(failures))
     if results is not None:
@@ -84,7 +85,7 @@ def targets_for(
         return Targets(results, results.with_name(f"{stem}.failures{suffix}"))
     directory = state_dir / "failures"
     try:
-        directory.mkdir(mode=0o700, parents=True, exist_ok=True)
+        make_private_directory(directory)
     except OSError as exc:
         raise OutputError(
             f"{directory}: cannot be created for failures: {exc.strerror}; name a file with "
@@ -107,7 +108,12 @@ def split_suffix(name: str) -> tuple[str, str]:
     return path.stem, path.suffix
 
 
-def _results_path(input_name: str, output: str | None) -> Path | None:
+def results_path(input_name: str, output: str | None) -> Path | None:
+    """Return the results file of an input, None for stdout.
+
+    Raises:
+        UsageError: the input is named like one of forge's own outputs.
+    """
     if output == STDOUT or (output is None and input_name == STDIN):
         return None
     if output is not None:

@@ -19,6 +19,7 @@ from inference_forge.errors import SettingsError
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
+    from pathlib import Path
 
 PROXY_VARIABLES = ("http_proxy", "https_proxy", "all_proxy", "no_proxy")
 
@@ -191,3 +192,16 @@ async def test_one_tls_context_is_shared(monkeypatch: pytest.MonkeyPatch) -> Non
 def test_a_parsed_url_is_returned() -> None:
     """A good URL comes back parsed, international hosts included."""
     assert parse_base_url("https://bücher.example/v1").raw_host == b"xn--bcher-kva.example"
+
+
+@pytest.mark.parametrize("content", [None, b"no certificate"])
+def test_unreadable_certificates_are_a_settings_error(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, content: bytes | None
+) -> None:
+    """SSL_CERT_FILE names a file that is missing, or is none."""
+    file = tmp_path / "ca.pem"
+    if content is not None:
+        file.write_bytes(content)
+    monkeypatch.setenv("SSL_CERT_FILE", str(file))
+    with pytest.raises(SettingsError, match="SSL_CERT_FILE"):
+        build_client("https://api.example.com/v1", {}, max_connections=1)

@@ -14,6 +14,7 @@ from inference_forge.version import version
 COMMANDS = (
     (),
     ("classify",),
+    ("doctor",),
     ("cache",),
     ("cache", "stats"),
     ("cache", "clear"),

@@ -8,9 +8,10 @@ import signal
 import stat
 import subprocess
 import sys
+import threading
 import time
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import pytest
 from running import (
@@ -263,3 +264,23 @@ def test_a_key_shows_in_no_process_output(isolated: Path, monkeypatch: pytest.Mo
     assert done.code == 75
     assert "--outage-budget allows 0.1 s" in done.last
     assert CANARY not in done.err + done.out.decode()
+
+
+def test_a_second_run_on_one_output_exits_75_at_once(isolated: Path) -> None:
+    """The first goes on undisturbed, and its file is whole."""
+    many(isolated / "in.csv", 8)
+    gate = threading.Event()
+
+    def slow(number: int, body: Any) -> Reply:
+        gate.wait(20)
+        return always_good(number, body)
+
+    with ScriptedServer(slow) as server:
+        with spawn("classify", *ask(server, "in.csv")) as first:
+            wait_until(lambda: bool(server.requests))
+            second = forge_process("classify", *ask(server, "in.csv"))
+            assert second.code == 75
+            assert "another run is writing in.results.csv" in second.last
+            gate.set()
+            assert finish(first).code == 0
+    assert len(read_csv(isolated / "in.results.csv")) == 8

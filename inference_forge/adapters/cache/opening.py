@@ -27,12 +27,12 @@ from inference_forge.adapters.cache.disk import build_database
 from inference_forge.adapters.cache.files import (
     build_directory,
     is_open_to_others,
-    make_private_directory,
     opening_lock,
 )
 from inference_forge.adapters.cache.public import PublicTable
 from inference_forge.adapters.cache.table import KNOWN_SCHEMA, BlockTable
 from inference_forge.adapters.cache.trouble import CacheTroubleError, Trouble, translated
+from inference_forge.adapters.private_directory import make_private_directory
 
 if TYPE_CHECKING:
     from collections.abc import Callable

@@ -123,11 +123,21 @@ def environment_proxy(base_url: str) -> httpx.Proxy | None:
         ) from exc
 
 
+def _tls_context() -> ssl.SSLContext:
+    try:
+        return httpx.create_ssl_context()
+    except OSError as exc:  # ssl.SSLError is one
+        raise SettingsError(
+            f"the certificates that SSL_CERT_FILE or SSL_CERT_DIR name cannot be read ({exc}); "
+            "correct or unset the variable"
+        ) from exc
+
+
 def _network(url: httpx.URL, max_connections: int) -> ShardedTransport:
     proxy = environment_proxy(str(url))
     is_tls_used = url.scheme == "https" or (proxy is not None and proxy.url.scheme == "https")
     # Without TLS nothing is worth the 17 ms; this context would trust nobody.
-    context = httpx.create_ssl_context() if is_tls_used else ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
+    context = _tls_context() if is_tls_used else ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
     if proxy is not None and proxy.url.scheme == "https":
         proxy = httpx.Proxy(proxy.url, auth=proxy.auth, ssl_context=context)
     try:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 import orjson
@@ -45,7 +46,7 @@ def read_answer(
         model: the model asked, in case the reply names none.
         host: shown in details.
         estimate_tokens: tokens of a text, for replies without usable usage.
-        redact: replaces secrets in details.
+        redact: replaces secrets, in details and in what the model wrote.
 
     Raises:
         TransientError: the body is empty, no JSON object, an error, or has no choice.
@@ -72,7 +73,9 @@ def read_answer(
         raise unusable("no_choice", "sent no choice")
     if choice.get("finish_reason") == "error":
         raise unusable("error_in_body", "broke off its answer with an error")
-    return _answer(body, choice, request, model, estimate_tokens)
+    answer = _answer(body, choice, request, model, estimate_tokens)
+    # A server that echoes its request's headers must not get the key into files.
+    return replace(answer, text=redact(answer.text), reasoning=redact(answer.reasoning))
 
 
 def _answer(

@@ -1,0 +1,89 @@
+"""`forge doctor`."""
+
+from __future__ import annotations
+
+import json
+import os
+import sys
+import time
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+
+from inference_forge.cli.failing import reports_errors
+from inference_forge.cli.options import with_settings
+from inference_forge.cli.streams import show
+
+if TYPE_CHECKING:
+    from inference_forge.jobs.doctor import Report, Terminal
+
+
+def _doctor(
+    *,
+    is_offline: Annotated[
+        bool, typer.Option("--offline", help="Send nothing.", show_default=False)
+    ] = False,
+    as_json: Annotated[
+        bool, typer.Option("--json", help="Print one JSON object.", show_default=False)
+    ] = False,
+    flags: dict[str, Any],
+) -> None:
+    """Check everything that a run needs, and say what to do about what is missing.
+
+    Looks at settings, key, proxy, provider, cache, clock and limits, a line each. Sends one
+    smallest completion, none with --offline or --provider local.
+
+    Exit codes: 0 all well or warnings only, 2 settings or key, 4 provider refuses, 5 cache or
+    state not writable, 75 provider not reachable now.
+    """
+    from inference_forge.jobs.doctor import DoctorJob, run_doctor  # noqa: PLC0415
+
+    report = run_doctor(
+        DoctorJob(
+            flags=flags,
+            environ=os.environ,
+            terminal=_terminal(),
+            clock=time.time,  # noqa: TID251 - the composition root hands clocks out
+            is_offline=is_offline,
+        )
+    )
+    if as_json:
+        show(json.dumps(report.as_json(), indent=2))
+    else:
+        _show_lines(report)
+    raise typer.Exit(report.exit_code)
+
+
+def _show_lines(report: Report) -> None:
+    for finding in report.findings:
+        show(_encodable(finding.line))
+    if report.not_checked:
+        show(f"not checked: {', '.join(report.not_checked)}")
+
+
+def _terminal() -> Terminal:
+    from inference_forge.jobs.doctor import Terminal  # noqa: PLC0415
+
+    return Terminal(
+        is_stdout_terminal=sys.stdout is not None and sys.stdout.isatty(),
+        is_stderr_terminal=sys.stderr is not None and sys.stderr.isatty(),
+        encoding=getattr(sys.stdout, "encoding", None),
+    )
+
+
+def _encodable(line: str) -> str:
+    """Return `line` with escapes for what stdout cannot encode: doctor runs in any locale."""
+    encoding = getattr(sys.stdout, "encoding", None) or "utf-8"
+    return line.encode(encoding, "backslashreplace").decode(encoding)
+
+
+doctor = with_settings(
+    reports_errors(_doctor),
+    "provider",
+    "model",
+    "base_url",
+    "taxonomy",
+    "concurrency",
+    "timeout_s",
+    "cache_dir",
+)

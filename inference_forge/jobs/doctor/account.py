@@ -1,0 +1,168 @@
+"""Who is to be asked, where, through which proxy and with whose key; nothing is sent."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+from typing import TYPE_CHECKING, Final
+
+import anyio
+
+from inference_forge.adapters.http.client import build_client, environment_proxy, parse_base_url
+from inference_forge.adapters.providers.credentials import ApiKey
+from inference_forge.adapters.providers.presets import find_preset
+from inference_forge.app.answering import LOCAL, open_answering
+from inference_forge.errors import SettingsError, TaxonomyError
+from inference_forge.jobs.doctor.findings import CONFIGURATION, fail, ok, warn
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    import httpx
+
+    from inference_forge.adapters.providers.presets import Preset
+    from inference_forge.core.taxonomy import Taxonomy
+    from inference_forge.jobs.doctor.findings import Finding
+    from inference_forge.settings import Loaded
+
+_ANY_MODEL: Final = "any"
+"""Stands in for a model that is not chosen yet, while the key is looked at."""
+
+_LOOPBACK: Final = ("localhost", "127.0.0.1", "::1")
+
+
+@dataclass(frozen=True, slots=True)
+class Account:
+    """Everything that a call needs.
+
+    Attributes:
+        preset: the provider's facts.
+        base_url: where it is asked.
+        model: None when the user must still choose.
+        api_key: None when there is none and none is needed.
+    """
+
+    preset: Preset
+    base_url: str
+    model: str | None
+    api_key: ApiKey | None
+
+    @property
+    def server(self) -> str:
+        """Return scheme, host and port of the address; a path may hold anything."""
+        return shown_server(parse_base_url(self.base_url))
+
+
+@dataclass(frozen=True, slots=True)
+class AccountCheck:
+    """What was found, and the account when it is fit to be tried."""
+
+    findings: tuple[Finding, ...]
+    account: Account | None = None
+
+
+def shown_server(url: httpx.URL) -> str:
+    """Return scheme, host and port."""
+    return f"{url.scheme}://{url.netloc.decode('ascii')}"
+
+
+def check_local(loaded: Loaded, taxonomy: Taxonomy, environ: Mapping[str, str]) -> AccountCheck:
+    """Return what the embedded classifier says of itself.
+
+    Arguments:
+        loaded: settings that choose it.
+        taxonomy: what it is to learn.
+        environ: the environment, in which there may be a key that nobody uses.
+    """
+    try:
+        answering = open_answering(loaded, taxonomy, environ)
+    except SettingsError as error:
+        found, _, fix = str(error).partition(": ")
+        return AccountCheck((fail("provider", found, fix, CONFIGURATION),))
+    except TaxonomyError as error:
+        return AccountCheck(
+            (fail("taxonomy", str(error), "correct it, or add --provider", CONFIGURATION),)
+        )
+    anyio.run(answering.provider.aclose)
+    return AccountCheck((ok("provider", f"{LOCAL}: {answering.notice}"),))
+
+
+def check_hosted(loaded: Loaded, taxonomy: Taxonomy, environ: Mapping[str, str]) -> AccountCheck:
+    """Return whether a hosted provider's settings, address, proxy and key are fit to be tried.
+
+    Arguments:
+        loaded: settings that choose it.
+        taxonomy: what it is to be asked for.
+        environ: the environment, in which the key is.
+    """
+    settings = loaded.settings
+    try:
+        preset = find_preset(settings.provider, other_names=(LOCAL,))
+    except SettingsError as error:
+        return AccountCheck((fail("provider", str(error), "correct --provider", CONFIGURATION),))
+    base_url = settings.base_url or preset.base_url
+    model = settings.model or preset.default_model
+    findings = [ok("provider", f"{preset.name}, model {model or 'not chosen'}")]
+    blocking = _check_way(base_url, environ, findings)
+    if blocking is None:
+        blocking = _check_key(loaded, taxonomy, environ, preset)
+    if blocking is not None:
+        return AccountCheck((*findings, blocking))
+    value = environ.get(preset.key_env)
+    api_key = ApiKey(value, source=preset.key_env) if value else None
+    if api_key is None:
+        # What a run would ask for it was told above: this server may do without.
+        preset = replace(preset, requires_key=False)
+    account = Account(preset, base_url, model, api_key)
+    return AccountCheck((*findings, *_check_encryption(account)), account)
+
+
+def _check_way(
+    base_url: str, environ: Mapping[str, str], findings: list[Finding]
+) -> Finding | None:
+    """Return what is wrong with the address, the proxy or the certificates; else note the proxy."""
+    try:
+        url = parse_base_url(base_url)
+    except SettingsError as error:
+        return fail("endpoint", str(error), "correct --base-url", CONFIGURATION)
+    try:
+        proxy = environment_proxy(base_url)
+    except SettingsError as error:
+        return fail("proxy", str(error), "correct or unset the variable", CONFIGURATION)
+    try:
+        anyio.run(build_client(base_url, {}, max_connections=1).aclose)
+    except SettingsError as error:
+        return fail("certificates", str(error), "correct or unset the variable", CONFIGURATION)
+    findings.append(_proxy_in_effect(shown_server(url), proxy, environ))
+    return None
+
+
+def _proxy_in_effect(server: str, proxy: httpx.Proxy | None, environ: Mapping[str, str]) -> Finding:
+    exceptions = environ.get("no_proxy") or environ.get("NO_PROXY")
+    rules = f"NO_PROXY={exceptions}" if exceptions else "NO_PROXY is not set"
+    if proxy is None:
+        return ok("proxy", f"none for {server} ({rules})")
+    return ok("proxy", f"{server} is reached through {shown_server(proxy.url)} ({rules})")
+
+
+def _check_encryption(account: Account) -> tuple[Finding, ...]:
+    url = parse_base_url(account.base_url)
+    if account.api_key is None or url.scheme == "https" or url.host in _LOOPBACK:
+        return ()
+    found = f"the key and every ticket go to {account.server} in the clear"
+    return (warn("encryption", found, "use https:// in --base-url"),)
+
+
+def _check_key(
+    loaded: Loaded, taxonomy: Taxonomy, environ: Mapping[str, str], preset: Preset
+) -> Finding | None:
+    """Return what a run would object to in the key: missing, malformed, or bound elsewhere."""
+    model = loaded.settings.model or preset.default_model or _ANY_MODEL
+    as_chosen = replace(loaded, settings=replace(loaded.settings, model=model))
+    try:
+        answering = open_answering(as_chosen, taxonomy, environ)
+    except SettingsError as error:
+        said = str(error)
+        found, _, fix = said.partition(": " if ": " in said else "; ")
+        return fail("key", found, fix or f"see {preset.key_env}", CONFIGURATION)
+    anyio.run(answering.provider.aclose)
+    return None
