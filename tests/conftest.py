@@ -11,6 +11,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
 
 WATCHED = ("adapters", "app", "core", "engine", "observe")
+DISPLAY = {"__init__", "on_event", "tick", "close", "_print"}
 
 
 @pytest.fixture(autouse=True)
@@ -19,5 +20,8 @@ def _nothing_blocks_the_event_loop() -> Iterator[None]:
 
     The terminal's display is left out: it writes short lines to stderr, and means to.
     """
-    with blockbuster_ctx([f"inference_forge.{part}" for part in WATCHED]):
+    watched = [f"inference_forge.{part}" for part in WATCHED]
+    with blockbuster_ctx(watched) as watch:
+        for function in watch.functions.values():
+            function.can_block_in("inference_forge/cli/display.py", DISPLAY)
         yield
