@@ -22,7 +22,7 @@ __all__ = ["isolated"]
 ROOT = Path(__file__).parent.parent
 README = (ROOT / "README.md").read_text(encoding="utf-8")
 COMMANDS = {
-    "": ("classify", "doctor", "cache"),
+    "": ("classify", "doctor", "simulate", "cache"),
     "cache": ("stats", "clear", "prune"),
 }
 
@@ -75,7 +75,7 @@ def test_every_command_named_in_the_docs_exists() -> None:
 
 
 @pytest.mark.parametrize(
-    "command", ["", "classify", "doctor", "cache", *(f"cache {c}" for c in COMMANDS["cache"])]
+    "command", ["", *COMMANDS[""], *(f"cache {name}" for name in COMMANDS["cache"])]
 )
 def test_every_option_is_in_the_readme_or_a_page_it_links(command: str) -> None:
     """A flag that is documented nowhere is a flag that nobody uses."""

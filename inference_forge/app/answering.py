@@ -8,6 +8,8 @@ from decimal import Decimal
 from typing import TYPE_CHECKING, Final
 from urllib.parse import urlsplit
 
+import anyio
+
 from inference_forge.core.cost import Price, cost_of
 from inference_forge.core.tokens import estimate_tokens
 from inference_forge.errors import SettingsError
@@ -25,6 +27,7 @@ if TYPE_CHECKING:
     from inference_forge.settings import Loaded, Settings
 
 LOCAL: Final = "local"
+SIMULATED: Final = "simulated"
 
 
 @dataclass(frozen=True, slots=True)
@@ -63,9 +66,13 @@ def open_answering(loaded: Loaded, taxonomy: Taxonomy, environ: Mapping[str, str
         SettingsError: unknown provider, missing key or model, unusable address.
         TaxonomyError: the embedded classifier cannot learn this taxonomy.
     """
-    if loaded.settings.provider == LOCAL:
-        return _local(loaded.settings, taxonomy, environ)
-    return _hosted(loaded, environ)
+    match loaded.settings.provider:
+        case "local":
+            return _local(loaded.settings, taxonomy, environ)
+        case "simulated":
+            return _simulated(loaded.settings)
+        case _:
+            return _hosted(loaded, environ)
 
 
 def open_fallback(
@@ -113,6 +120,29 @@ def _local(settings: Settings, taxonomy: Taxonomy, environ: Mapping[str, str]) -
     return Answering(LOCAL, LocalProvider.for_taxonomy(taxonomy), lambda _: free, notice)
 
 
+def _simulated(settings: Settings) -> Answering:
+    from inference_forge.adapters.providers.connect import connect  # noqa: PLC0415
+    from inference_forge.adapters.simulator import (  # noqa: PLC0415
+        simulated_preset,
+        simulated_transport,
+    )
+    from inference_forge.core.simulation.plan_text import plan_from_text  # noqa: PLC0415
+
+    plan = plan_from_text(settings.simulation or "", source="--simulation")
+    provider = connect(
+        simulated_preset(plan),
+        api_key=None,
+        max_connections=settings.concurrency,
+        clock=time.time,  # noqa: TID251 - the composition root hands clocks out
+        estimate_tokens=estimate_tokens,
+        model=settings.model,
+        transport=simulated_transport(plan, anyio.current_time),
+    )
+    return Answering(
+        SIMULATED, provider, _pricing(None), "answers come from a simulation, not from a model"
+    )
+
+
 def _hosted(loaded: Loaded, environ: Mapping[str, str]) -> Answering:
     from inference_forge.adapters.http.client import Timeouts  # noqa: PLC0415
     from inference_forge.adapters.providers.connect import connect  # noqa: PLC0415
@@ -120,7 +150,7 @@ def _hosted(loaded: Loaded, environ: Mapping[str, str]) -> Answering:
     from inference_forge.adapters.providers.prices import find_price  # noqa: PLC0415
 
     settings = loaded.settings
-    preset = find_preset(settings.provider, other_names=(LOCAL,))
+    preset = find_preset(settings.provider, other_names=(LOCAL, SIMULATED))
     if _is_foreign(settings.base_url, preset):
         # A server of one's own that speaks this API: whether it wants a key is its affair.
         preset = replace(preset, requires_key=False)

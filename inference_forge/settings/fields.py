@@ -141,6 +141,14 @@ class Settings:
         str | None,
         Doc("Provider of the fallback model.", _MODEL, shown_default="the same provider"),
     ] = None
+    simulation: Annotated[
+        str | None,
+        Doc(
+            "How --provider simulated behaves, for example latency=0.2,rpm=3000,seed=1.",
+            _MODEL,
+            shown_default="quick and faultless",
+        ),
+    ] = None
     taxonomy: Annotated[
         Path | None, Doc("Taxonomy file (TOML).", _MODEL, shown_default="built in")
     ] = None

@@ -15,6 +15,7 @@ COMMANDS = (
     (),
     ("classify",),
     ("doctor",),
+    ("simulate",),
     ("cache",),
     ("cache", "stats"),
     ("cache", "clear"),

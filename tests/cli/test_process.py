@@ -275,12 +275,11 @@ def test_a_second_run_on_one_output_exits_75_at_once(isolated: Path) -> None:
         gate.wait(20)
         return always_good(number, body)
 
-    with ScriptedServer(slow) as server:
-        with spawn("classify", *ask(server, "in.csv")) as first:
-            wait_until(lambda: bool(server.requests))
-            second = forge_process("classify", *ask(server, "in.csv"))
-            assert second.code == 75
-            assert "another run is writing in.results.csv" in second.last
-            gate.set()
-            assert finish(first).code == 0
+    with ScriptedServer(slow) as server, spawn("classify", *ask(server, "in.csv")) as first:
+        wait_until(lambda: bool(server.requests))
+        second = forge_process("classify", *ask(server, "in.csv"))
+        assert second.code == 75
+        assert "another run is writing in.results.csv" in second.last
+        gate.set()
+        assert finish(first).code == 0
     assert len(read_csv(isolated / "in.results.csv")) == 8

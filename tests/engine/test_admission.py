@@ -34,10 +34,8 @@ async def running(gate: Gate) -> AsyncIterator[anyio.abc.TaskGroup]:
 
 async def take(gate: Gate, count: int = 1) -> list[Slot]:
     """Take slots for first tries."""
-    slots = []
-    for _ in range(count):
-        slots.append(await gate.admission.acquire(TryKind.FIRST))
-    return slots
+    taken = [await gate.admission.acquire(TryKind.FIRST) for _ in range(count)]
+    return [slot for slot in taken if slot is not None]
 
 
 async def wait_for_slot(gate: Gate, got: list[Slot]) -> None:
