@@ -104,6 +104,8 @@ class TryFinished:
         status: HTTP status, None without a response.
         in_flight: tries under way after this one.
         limit: the concurrency limit in force.
+        rate_per_s: requests per second that the provider is known to admit, told or learned; None
+            when unknown.
     """
 
     complexity: Complexity
@@ -113,6 +115,7 @@ class TryFinished:
     status: int | None
     in_flight: int
     limit: int
+    rate_per_s: float | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -135,11 +138,17 @@ class RetryScheduled:
 
 @dataclass(frozen=True, slots=True)
 class BreakerChanged:
-    """The breaker moved; states are `closed`, `open`, `half_open`."""
+    """The breaker moved; states are `closed`, `open`, `half_open`.
+
+    Attributes:
+        wait_s: seconds before the next probe.
+        cause: what the last failed try ended in, for people; empty when nothing failed.
+    """
 
     before: str
     after: str
     wait_s: float
+    cause: str = ""
 
 
 @dataclass(frozen=True, slots=True)

@@ -96,11 +96,12 @@ class Gate:
     breaker: Breaker = field(default_factory=Breaker)
     health: RunHealth = field(default_factory=RunHealth)
     outage: OutageWatch | None = None
+    pacing: PacingLimits = field(default_factory=lambda: PacingLimits(learns_rate=False))
 
     def __post_init__(self) -> None:
         """Wire the admission."""
         self.quota = RetryQuota(anyio.current_time())
-        self.pacer = Pacer(PacingLimits(learns_rate=False), anyio.current_time())
+        self.pacer = Pacer(self.pacing, anyio.current_time())
         self.limit = ConcurrencyLimit(self.concurrency)
         self.outage = self.outage or OutageWatch(self.control, self.outage_budget_s)
         self.admission = Admission(
@@ -137,13 +138,19 @@ class Rig:
     reader: Worker = field(default_factory=InlineWorker)
     unix_now: Callable[[], float] = lambda: NOW_UNIX_S
     warnings: list[tuple[str, str]] = field(default_factory=list)
+    recorder: Recorder = field(default_factory=Recorder)
+    pacing: PacingLimits = field(default_factory=lambda: PacingLimits(learns_rate=False))
 
     def __post_init__(self) -> None:
         """Wire everything."""
         self.journal: list[tuple[str, object]] = []
-        self.gate = Gate(concurrency=self.concurrency, outage_budget_s=self.outage_budget_s)
+        self.gate = Gate(
+            recorder=self.recorder,
+            concurrency=self.concurrency,
+            outage_budget_s=self.outage_budget_s,
+            pacing=self.pacing,
+        )
         self.control = self.gate.control
-        self.recorder = self.gate.recorder
         self.source = self.source or ListSource(self.rows)
         self.cache = self.cache or MemoryCache(journal=self.journal)
         self.sink = self.sink or MemorySink(journal=self.journal)

@@ -82,7 +82,9 @@ def _open_cache(job: ClassifyJob) -> ResultCache:
 
 
 def _single(group: BaseExceptionGroup[BaseException]) -> BaseException:
-    error: BaseException = group
+    # When a stage dies, its neighbours find their streams broken: that is no news.
+    _, causes = group.split(anyio.BrokenResourceError)
+    error: BaseException = causes or group
     while isinstance(error, BaseExceptionGroup) and len(error.exceptions) == 1:
         error = error.exceptions[0]
     return error

@@ -15,7 +15,7 @@ from inference_forge.adapters.sinks import (
 )
 from inference_forge.adapters.sinks.options import format_of
 from inference_forge.adapters.sinks.targets import is_device
-from inference_forge.app.places import STDIN, results_path, targets_for
+from inference_forge.app.places import STDIN, Targets, results_path, targets_for
 from inference_forge.errors import OutputError
 
 if TYPE_CHECKING:
@@ -77,13 +77,23 @@ def open_outputs(
             columns=source.columns,
             inputs=inputs,
             options=options,
-            default_format=_format_like(name, settings.input_format, source),
+            default_format=_default_format(targets, name, settings.input_format, source),
         )
     if job.stdout is None:
         raise OutputError("standard output is closed: redirect it, or name a results file with -o")
     return open_stream_sink(
         job.stdout, targets.failures, columns=source.columns, inputs=inputs, options=options
     )
+
+
+def _default_format(
+    targets: Targets, name: str, input_format: str | None, source: TicketSource
+) -> OutputFormat | None:
+    """Return the format of names without any extension; `report.xlsx` must not hold a CSV."""
+    results = targets.results
+    if results is not None and results.suffix and not is_device(results):
+        return None
+    return _format_like(name, input_format, source)
 
 
 def _format_like(name: str, input_format: str | None, source: TicketSource) -> OutputFormat:

@@ -19,6 +19,7 @@ if TYPE_CHECKING:
 APP_NAME: Final = "inference-forge"
 STDIN: Final = "-"
 STDOUT: Final = "-"
+WRITTEN_SUFFIXES: Final = (".results", ".pending")
 OWN_SUFFIXES: Final = (".results", ".failures", ".pending")
 
 
@@ -117,10 +118,12 @@ def results_path(input_name: str, output: str | None) -> Path | None:
     if output == STDOUT or (output is None and input_name == STDIN):
         return None
     if output is not None:
+        if not output.strip():
+            raise UsageError("-o is empty: name a results file, or - for standard output")
         return Path(output)
     path = Path(input_name)
     stem, suffix = split_suffix(path.name)
-    if is_own_output(path):
+    if stem.endswith(WRITTEN_SUFFIXES):
         raise UsageError(
             f"{path}: looks like a file that forge wrote; give the original export, or choose "
             "the results file with -o"

@@ -31,8 +31,9 @@ def notice_of(event: Event) -> str | None:
             return message if event.is_note else f"warning: {message}"
         case ColumnsRecognised(reading=reading) if reading:
             return reading
-        case BreakerChanged(after="open", wait_s=wait_s):
-            return f"the provider fails; pausing {duration(wait_s)} before a probe"
+        case BreakerChanged(after="open", wait_s=wait_s, cause=cause):
+            because = f" ({cause})" if cause else ""
+            return f"the provider fails{because}; pausing {duration(wait_s)} before a probe"
         case BreakerChanged(after="closed"):
             return "the provider answers again; going on"
         case DispatchPaused(reason=reason, wait_s=wait_s) if wait_s >= PLAIN_EVERY_S:

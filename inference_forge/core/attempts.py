@@ -15,6 +15,10 @@ if TYPE_CHECKING:
 MAX_TRIES: Final = 10
 """Tries that found the provider at fault count too; probes and throttled tries do not."""
 
+MAX_PROBES: Final = 12
+"""Probes go to tickets that never failed, as long as there are any. A ticket that was the probe so
+often, over more than three minutes, is among the last, and fails rather than hold up the run."""
+
 FINAL_ANSWERS: Final = frozenset({"refused", "filtered", "truncated"})
 """Answers that asking again would not change."""
 
@@ -62,6 +66,7 @@ class TicketAttempts:
         self._spent = 0
         self._tries = 0
         self._retries = 0
+        self._probes = 0
         self._was_repaired = False
 
     def begin(self, successes: int) -> None:
@@ -74,7 +79,7 @@ class TicketAttempts:
         return self._spent
 
     def after_error(
-        self, error: ProviderError, *, successes: int, is_probe: bool
+        self, error: ProviderError, *, successes: int, is_probe: bool, is_proven: bool = False
     ) -> Retry | GiveUp:
         """Decide after a transient error or a throttle.
 
@@ -82,6 +87,7 @@ class TicketAttempts:
             error: a `TransientError` or a `ThrottleError`.
             successes: the run's count of successes now.
             is_probe: the try was the breaker's probe.
+            is_proven: the provider has answered this kind of request before.
         """
         others_succeeded = successes > self._successes_seen
         self._successes_seen = successes
@@ -92,6 +98,10 @@ class TicketAttempts:
             if others_succeeded:
                 self._spent += 1
             if self._spent >= self._max_attempts or self._tries >= MAX_TRIES:
+                return GiveUp(Failure(error.code, error.detail, max(self._spent, 1)))
+        if is_probe and not is_throttle:
+            self._probes += 1
+            if self._probes >= MAX_PROBES and is_proven:
                 return GiveUp(Failure(error.code, error.detail, max(self._spent, 1)))
         return Retry(backoff_s(self._retries, self._uniform, error.wait_s), is_throttle)
 

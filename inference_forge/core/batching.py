@@ -34,6 +34,7 @@ class BatchQueue:
         }
         self._length = 0
         self._cut = 0
+        self._never_cut = list(LONGEST_FIRST)
 
     def __len__(self) -> int:
         """Return how many tickets wait."""
@@ -58,10 +59,11 @@ class BatchQueue:
         """Return the next batch, None when nothing waits.
 
         A full batch goes before a partial one, a complex one before a simple one. A partial batch
-        is cut rather than leaving capacity idle for tickets that may never come.
+        is cut rather than leaving capacity idle for tickets that may never come. The first batch
+        of each complexity goes early: then it is known how long each takes, and so the run.
         """
         for tenants in (self._full, self._waiting):
-            for complexity in LONGEST_FIRST:
+            for complexity in (*self._never_cut, *LONGEST_FIRST):
                 if tenants[complexity]:
                     return self._take(complexity, next(iter(tenants[complexity])))
         return None
@@ -85,4 +87,6 @@ class BatchQueue:
             self._full[complexity].pop(tenant, None)
         self._length -= size
         self._cut += 1
+        if complexity in self._never_cut:
+            self._never_cut.remove(complexity)
         return Batch(self._cut, complexity, tenant, batch)

@@ -1,7 +1,21 @@
-"""When a run will be done."""
+"""When a run will be done.
+
+The time left is that of the calls left at the speed of late. Speed is measured in answers for each
+second and slot of the concurrency limit, and complexities are weighed by their latency: so the
+estimate follows a limit that changes, and is not misled by complex tickets going first. Where
+slots stay empty, because the provider's rate is the bound and not its latency, calls are counted
+alike, for each second. A rate that is known in advance is a lower bound on the time.
+
+All averages are moving averages over spans of a sixth of the run so far, with a weight of 0.3 for
+the newest: what is to come is as long as the run, and a provider that is fast and slow by turns
+must not be judged by its last turn. In closed form, an observation made `t` seconds into the run
+weighs `t ** EXPONENT`.
+"""
 
 from __future__ import annotations
 
+import math
+from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Final
 
 if TYPE_CHECKING:
@@ -10,60 +24,209 @@ if TYPE_CHECKING:
     from inference_forge.models import Complexity
 
 ALPHA: Final = 0.3
-"""Weight of the newest latency in the moving average."""
+"""Weight of the newest span in the moving averages."""
 
-RATE_SPAN_S: Final = 2.0
-"""Answers are counted over spans of this length before they enter the average rate."""
+SPAN_SHARE: Final = 1 / 6
+"""Of the run so far. With a tenth, a provider that is fast and slow by turns of 15 s makes a run of
+three minutes wrong by 14 % on average, with a sixth by 10 %; `benchmarks/eta.py` measures it."""
+
+EXPONENT: Final = math.log(1 - ALPHA) / math.log(1 - SPAN_SHARE) - 1
+"""0.96: with it the newest sixth of a run has 0.3 of all weight."""
+
+BUSY: Final = 0.9
+IDLE: Final = 0.6
+"""From 90 % of its slots in use a run is bound by latency, below 60 % by rate, else by both."""
+
+TAIL: Final = 0.6
+"""The last of `n` calls under way ends later than the mean by `TAIL * ln n` mean deviations:
+measured with lognormal latencies (sigma 0.3 to 0.5) and 32 to 64 slots."""
+
+STALL_S: Final = 2.0
+STALL_GAPS: Final = 3.0
+"""No answer for 2 s and three times the usual latency or gap, and the provider has stalled."""
+
+STALL_GROWTH: Final = 0.5
+"""Seconds added for each second of a stall. A stall of unknown length lasts as long again as it
+has lasted, on average; half of that has the lower mean error."""
 
 
-class EtaEstimator:
-    """Estimates the time left from latencies, concurrency and the rate of answers.
+@dataclass(slots=True)
+class _Latency:
+    """Moving averages over one complexity's answers."""
 
-    The time left is the longer of two: what the calls left take at the present concurrency
-    (bound by latency), and what they take at the rate at which answers came lately (bound by the
-    provider's rate).
+    answers: int = 0
+    mean_s: float = 0.0
+    deviation_s: float = 0.0
+
+    def add(self, latency_s: float) -> None:
+        """Count an answer; averages over answers, because those of a complexity come in runs."""
+        self.answers += 1
+        weight = (EXPONENT + 1) / (self.answers + EXPONENT)
+        self.mean_s += weight * (latency_s - self.mean_s)
+        self.deviation_s += weight * (abs(latency_s - self.mean_s) - self.deviation_s)
+
+
+@dataclass(slots=True)
+class _Stalls:
+    """Times in which no answer came; the longest counts as an accident that won't come again.
+
+    It is taken to be as long as the second longest: so one outage adds nothing to what is to
+    come, and a provider that stalls again and again is believed to go on with it.
     """
 
-    def __init__(self) -> None:
-        self._latency_s: dict[Complexity, float] = {}
-        self._rate_per_s: float | None = None
-        self._span_began_s: float | None = None
-        self._span_answers = 0
+    weighted_s: float = 0.0
+    longest_s: float = 0.0
+    longest_weight: float = 0.0
+    second_s: float = 0.0
+    began_s: float = -math.inf
+    ended_s: float = -math.inf
 
-    def on_answer(self, complexity: Complexity, latency_s: float, now: float) -> None:
-        """Count an answer that took `latency_s`."""
-        before = self._latency_s.get(complexity, latency_s)
-        self._latency_s[complexity] = before + ALPHA * (latency_s - before)
-        if self._span_began_s is None:
-            self._span_began_s = now
+    def add(self, began_s: float, ended_s: float, weight: float) -> None:
+        """Count a stall."""
+        self.began_s, self.ended_s = began_s, ended_s
+        length_s = ended_s - began_s
+        self.weighted_s += weight * length_s
+        if length_s > self.longest_s:
+            self.second_s, self.longest_s = self.longest_s, length_s
+            self.longest_weight = weight
+        else:
+            self.second_s = max(self.second_s, length_s)
+
+    def within_s(self, began_s: float, ended_s: float) -> float:
+        """Return how much of a time was stalled, as far as the last stall goes."""
+        return max(0.0, min(ended_s, self.ended_s) - max(began_s, self.began_s))
+
+    def expected_s(self) -> float:
+        """Return the weighted seconds of stalls without the accident."""
+        accident_s = self.longest_weight * (self.longest_s - self.second_s)
+        return max(0.0, self.weighted_s - accident_s)
+
+
+@dataclass(slots=True)
+class EtaEstimator:
+    """Estimates the time left from latencies, concurrency and rates; see the module's text.
+
+    Times are seconds on any monotonic clock. Sums are weighted, and leave out stalls.
+    """
+
+    _latencies: dict[Complexity, _Latency] = field(default_factory=dict)
+    _stalls: _Stalls = field(default_factory=_Stalls)
+    _usual_s: float = 0.0
+    _limit: int = 1
+    _rate_per_s: float | None = None
+    _paused_until_s: float = -math.inf
+    _answered_s: float | None = None
+    _active_s: float = 0.0
+    _weight: float = 0.0
+    _seconds: float = 0.0
+    _slot_seconds: float = 0.0
+    _busy_seconds: float = 0.0
+    _finished: float = 0.0
+    _finished_units: float = 0.0
+
+    def on_try(
+        self,
+        complexity: Complexity,
+        latency_s: float,
+        *,
+        is_answer: bool,
+        in_flight: int,
+        limit: int,
+        rate_per_s: float | None,
+        now: float,
+    ) -> None:
+        """Count the end of a try.
+
+        Arguments:
+            complexity: of its ticket.
+            latency_s: how long it took.
+            is_answer: whether the provider worked, for good or bad: a try that failed or was
+                throttled says nothing about latency, and does not end a stall.
+            in_flight: tries under way after this one.
+            limit: the concurrency limit in force.
+            rate_per_s: requests per second that are known to be admitted, None when unknown.
+            now: the time.
+        """
+        self._limit = max(1, limit)
+        self._rate_per_s = rate_per_s
+        if not is_answer:
             return
-        self._span_answers += 1
-        span_s = now - self._span_began_s
-        if span_s >= RATE_SPAN_S:
-            rate = self._span_answers / span_s
-            self._rate_per_s = (
-                rate
-                if self._rate_per_s is None
-                else self._rate_per_s + ALPHA * (rate - self._rate_per_s)
-            )
-            self._span_began_s = now
-            self._span_answers = 0
+        self._advance(min(1.0, (in_flight + 1) / self._limit), now)
+        if now - latency_s < self._stalls.ended_s:
+            latency_s -= self._stalls.within_s(now - latency_s, now)
+        latency = self._latencies.get(complexity)
+        if latency is None:
+            latency = self._latencies[complexity] = _Latency()
+        latency.add(max(0.0, latency_s))
+        # The mean over the complexities seen, each once: it must not follow their mix.
+        self._usual_s = sum([seen.mean_s for seen in self._latencies.values()])
+        self._usual_s /= len(self._latencies)
 
-    def left_s(self, calls_left: Mapping[Complexity, float], concurrency: int) -> float | None:
+    def on_ticket(self, complexity: Complexity) -> None:
+        """Count a ticket that needs no more calls."""
+        self._finished += self._weight
+        self._finished_units += self._weight * self._units(complexity)
+
+    def on_pause(self, wait_s: float, now: float) -> None:
+        """Take note that nothing will be sent for `wait_s`."""
+        self._paused_until_s = max(self._paused_until_s, now + wait_s)
+
+    def left_s(self, calls_left: Mapping[Complexity, float], now: float) -> float | None:
         """Return the seconds left, None before the first answer.
 
         Arguments:
-            calls_left: calls still to be answered, by complexity; may be estimates.
-            concurrency: the concurrency limit in force.
+            calls_left: tickets that still need a call, by complexity; may be estimates.
+            now: the time; the estimate grows while no answers come.
         """
-        if not self._latency_s:
+        if self._answered_s is None:
             return None
-        known = sum(self._latency_s.values()) / len(self._latency_s)
-        busy_s = sum(
-            calls * self._latency_s.get(complexity, known)
-            for complexity, calls in calls_left.items()
-        )
-        by_latency_s = busy_s / max(1, concurrency)
-        if not self._rate_per_s:
-            return by_latency_s
-        return max(by_latency_s, sum(calls_left.values()) / self._rate_per_s)
+        calls = math.fsum(calls_left.values())
+        if calls <= 0:
+            return 0.0
+        units = math.fsum(n * self._units(complexity) for complexity, n in calls_left.items())
+        left_s = self._at_speed_s(calls, units)
+        if self._rate_per_s:
+            left_s = max(left_s, calls / self._rate_per_s)
+        stalled_s = now - self._answered_s - self._stall_after_s()
+        return left_s + max(0.0, self._paused_until_s - now, STALL_GROWTH * stalled_s)
+
+    def _at_speed_s(self, calls: float, units: float) -> float:
+        """Return the seconds that the calls left take at the speed of late."""
+        if not self._finished_units or not self._seconds:
+            return units * self._usual_s / self._limit
+        in_use = self._busy_seconds / self._seconds
+        bound = min(1.0, max(0.0, (in_use - IDLE) / (BUSY - IDLE)))
+        by_slots_s = units * self._slot_seconds / self._finished_units / self._limit
+        by_rate_s = calls * self._seconds / self._finished
+        left_s = bound * (by_slots_s + self._tail_s(calls)) + (1 - bound) * by_rate_s
+        return left_s * (1 + self._stalls.expected_s() / self._seconds)
+
+    def _tail_s(self, calls: float) -> float:
+        deviations_s = [latency.deviation_s for latency in self._latencies.values()]
+        spread_s = math.fsum(deviations_s) / len(deviations_s)
+        return TAIL * math.log(max(1.0, min(self._limit, calls))) * spread_s
+
+    def _advance(self, in_use: float, now: float) -> None:
+        """Count the time since the last answer."""
+        before_s = now if self._answered_s is None else self._answered_s
+        gap_s = now - before_s
+        allowed_s = self._stall_after_s()
+        if gap_s > allowed_s:
+            self._stalls.add(before_s + allowed_s, now, self._weight)
+            gap_s = allowed_s
+        self._active_s += gap_s
+        self._weight = self._active_s**EXPONENT
+        self._seconds += self._weight * gap_s
+        self._slot_seconds += self._weight * gap_s * self._limit
+        self._busy_seconds += self._weight * gap_s * in_use
+        self._answered_s = now
+
+    def _stall_after_s(self) -> float:
+        """Return the seconds without an answer after which it is a stall."""
+        gap_s = self._seconds / self._finished if self._finished else 0.0
+        return STALL_S + STALL_GAPS * max(gap_s, self._usual_s)
+
+    def _units(self, complexity: Complexity) -> float:
+        """Return a call's cost in usual calls; unseen complexities are taken as usual."""
+        latency = self._latencies.get(complexity)
+        return latency.mean_s / self._usual_s if latency and self._usual_s else 1.0

@@ -19,15 +19,25 @@ class RunHealth:
         self._started = 0
         self._refused = 0
         self._bare_403 = 0
+        self._has_history = False
 
     @property
     def successes(self) -> int:
         """Return how many tries brought an answer."""
         return self._successes
 
+    @property
+    def is_proven(self) -> bool:
+        """Tell whether requests like these were answered, in this run or in one before."""
+        return self._successes > 0 or self._has_history
+
+    def on_cached_answer(self) -> None:
+        """Note that the cache holds an answer to the same kind of request."""
+        self._has_history = True
+
     def may_start_ticket(self) -> bool:
         """Tell whether one more ticket may be tried for the first time."""
-        return self._successes > 0 or self._started < TRIAL_TICKETS
+        return self.is_proven or self._started < TRIAL_TICKETS
 
     def on_ticket_started(self) -> None:
         """Count a ticket's first try."""
@@ -41,9 +51,9 @@ class RunHealth:
     def on_bare_403(self) -> bool:
         """Count a 403 without a code; tell whether it means that the key is refused."""
         self._bare_403 += 1
-        return self._successes == 0 or self._bare_403 >= BARE_403_IN_A_ROW
+        return not self.is_proven or self._bare_403 >= BARE_403_IN_A_ROW
 
     def on_ticket_failed(self) -> bool:
         """Count a ticket given up; tell whether every request seems to be refused."""
         self._refused += 1
-        return self._successes == 0 and self._refused >= TRIAL_TICKETS
+        return not self.is_proven and self._refused >= TRIAL_TICKETS

@@ -16,7 +16,7 @@ SECONDS_PER_MINUTE: Final = 60.0
 TPM_BURST_S: Final = 10.0
 """A tokens-per-minute limit is spread over the minute; this much of it may go out at once."""
 
-TOLD_SHARE: Final = 0.998
+TOLD_SHARE: Final = 0.999
 """Of a limit that the user gave: clocks and arrival times differ a little."""
 
 
@@ -39,8 +39,16 @@ class PacingLimits:
 
 @dataclass(frozen=True, slots=True)
 class Sent:
-    """A request that went out, to be passed back when it is over."""
+    """A request that went out, to be passed back when it is over.
 
+    Attributes:
+        number: counts the requests.
+        at_s: when it was sent.
+        tokens: what was reserved for it.
+        requests_mark, tokens_mark: the amounts sent up to and with it.
+    """
+
+    number: int
     at_s: float
     tokens: int
     requests_mark: float
@@ -86,10 +94,10 @@ class Pacer:
         """Tell whether `tokens` matters in `wait_s` and `on_sent`."""
         return self._tpm is not None or self._has_token_headers
 
-    def rate_per_s(self, now: float) -> float | None:
+    def rate_per_s(self) -> float | None:
         """Return the requests per second that are allowed, None when nothing is known."""
         told = None if self._limits.rpm is None else self._limits.rpm / SECONDS_PER_MINUTE
-        learned = self._learned.learned_per_s(now)
+        learned = self._learned.learned_per_s()
         known = [rate for rate in (told, learned) if rate is not None]
         return min(known) if known else None
 
@@ -100,9 +108,8 @@ class Pacer:
             self._requests.wait_s(1, now),
             self._tokens.wait_s(tokens, now),
         ]
-        pace = self._learned.pace_per_s(now) if self._limits.learns_rate else None
-        if pace is not None:
-            waits.append(self._learned.next_s(now, pace) - now)
+        if self._limits.learns_rate:
+            waits.append(self._learned.next_s(now) - now)
         if self._rpm is not None:
             waits.append(self._rpm.wait_s(1, now))
         if self._tpm is not None:
@@ -111,7 +118,7 @@ class Pacer:
 
     def on_sent(self, tokens: int, now: float) -> Sent:
         """Count a request that goes out now."""
-        self._learned.on_sent(now)
+        number = self._learned.on_sent(now)
         self._next_s = now + self._limits.min_interval_s
         self._requests.on_sent(1, now)
         self._tokens.on_sent(tokens, now)
@@ -119,17 +126,17 @@ class Pacer:
             self._rpm.take(1, now)
         if self._tpm is not None:
             self._tpm.take(tokens, now)
-        return Sent(now, tokens, self._requests.mark(), self._tokens.mark())
+        return Sent(number, now, tokens, self._requests.mark(), self._tokens.mark())
 
     def on_admitted(self, sent: Sent, used_tokens: int | None, now: float) -> None:
         """Count a request that was not throttled; None when its usage is unknown."""
-        self._learned.on_admitted(now)
         if self._tpm is not None and used_tokens is not None:
             self._tpm.settle(sent.tokens, used_tokens, now)
 
     def on_throttle(self, sent: Sent, wait_s: float, now: float) -> None:
         """Learn from a throttled request; nothing was used up by it."""
-        self._learned.on_throttle(sent.at_s, now, wait_s)
+        if self._limits.learns_rate:
+            self._learned.on_throttle(sent.number, sent.at_s, now, wait_s)
         if self._tpm is not None:
             self._tpm.settle(sent.tokens, 0, now)
 

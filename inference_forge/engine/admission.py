@@ -9,24 +9,23 @@ from __future__ import annotations
 
 import math
 from collections import deque
-from dataclasses import dataclass
-from enum import Enum
 from typing import TYPE_CHECKING, TypeVar
 
 import anyio
 
-from inference_forge.core.breaker import Breaker, BreakerState, Permit
+from inference_forge.core.breaker import Breaker, BreakerState
 from inference_forge.engine.pause import Pause
+from inference_forge.engine.slots import Slot, TryKind, Waiter
 from inference_forge.errors import ThrottleError, TransientError
 from inference_forge.events import BreakerChanged
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-    from inference_forge.core.backoff import RetryGrant, RetryQuota
+    from inference_forge.core.backoff import RetryQuota
     from inference_forge.core.concurrency import ConcurrencyLimit
     from inference_forge.core.health import RunHealth
-    from inference_forge.core.pacing import Pacer, Sent
+    from inference_forge.core.pacing import Pacer
     from inference_forge.engine.outage import OutageWatch
     from inference_forge.errors import ProviderError
     from inference_forge.events import Event
@@ -34,32 +33,6 @@ if TYPE_CHECKING:
 
 
 _T = TypeVar("_T")
-
-
-class TryKind(Enum):
-    """Why a slot is asked for."""
-
-    FIRST = "first"
-    RETRY = "retry"
-    RETRY_AFTER_THROTTLE = "retry_after_throttle"
-
-
-@dataclass(frozen=True, slots=True, eq=False)
-class Slot:
-    """Leave for one try; must come back through `succeeded`, `failed` or `release`."""
-
-    permit: Permit
-    grant: RetryGrant | None
-    sent: Sent
-
-
-@dataclass(slots=True, eq=False)
-class _Waiter:
-    kind: TryKind
-    tokens: int
-    may_divert: Callable[[], bool] | None
-    woken: anyio.Event
-    slot: Slot | None = None
 
 
 class Admission:
@@ -93,8 +66,8 @@ class Admission:
         self._clock = clock
         self._emit = emit
         self._in_flight = 0
-        self._retries: deque[_Waiter] = deque()
-        self._firsts: deque[_Waiter] = deque()
+        self._retries: deque[Waiter] = deque()
+        self._firsts: deque[Waiter] = deque()
         self._pause = Pause()
         self._timer = anyio.Event()
         self._wakes_at_s = -math.inf
@@ -136,8 +109,13 @@ class Admission:
 
     @property
     def room(self) -> int:
-        """Return how many more tickets could be sent than already wait."""
-        return self._limit.limit - self._in_flight - self._waiting
+        """Return how many more tickets could be sent than already wait.
+
+        During an outage only those count that never failed: they are to be the probes.
+        """
+        is_closed = self._breaker.state is BreakerState.CLOSED
+        waiting = self._waiting if is_closed else len(self._firsts)
+        return self._limit.limit - self._in_flight - waiting
 
     async def room_changed(self) -> None:
         """Wait until there may be more room than now."""
@@ -160,7 +138,7 @@ class Admission:
 
     def rate_per_s(self) -> float | None:
         """Return the requests per second that the provider admits, None when unknown."""
-        return self._pacer.rate_per_s(self._clock())
+        return self._pacer.rate_per_s()
 
     async def acquire(
         self,
@@ -182,7 +160,7 @@ class Admission:
         queue = self._firsts if kind is TryKind.FIRST else self._retries
         if not queue and (slot := self._grant(kind, tokens, self._clock())) is not None:
             return slot
-        waiter = _Waiter(kind, tokens, may_divert, anyio.Event())
+        waiter = Waiter(kind, tokens, may_divert, anyio.Event())
         queue.append(waiter)
         self._arm()
         try:
@@ -220,7 +198,9 @@ class Admission:
             case TransientError():
                 self._limit.on_other()
                 self._pause.on_other()
-                self._with_breaker(lambda: self._breaker.on_failure(slot.permit, now, error.wait_s))
+                self._with_breaker(
+                    lambda: self._breaker.on_failure(slot.permit, now, error.wait_s), error.detail
+                )
                 self._outage.on_failure(error, now)
             case ThrottleError():
                 self._limit.on_throttle(self._in_flight)
@@ -253,7 +233,7 @@ class Admission:
         if self._breaker.wait_s(now) > 0 or self._pacer.wait_s(tokens, now) > 0:
             return None
         grant = None
-        if kind is not TryKind.FIRST:
+        if kind in {TryKind.RETRY, TryKind.RETRY_AFTER_THROTTLE}:
             is_throttle = kind is TryKind.RETRY_AFTER_THROTTLE
             grant = self._quota.acquire(is_throttle=is_throttle, now=now)
             if grant is None:
@@ -269,13 +249,23 @@ class Admission:
     def _pump(self) -> None:
         now = self._clock()
         self._note_pause(now)
-        for queue in (self._retries, self._firsts):
+        for queue in self._queues():
             while queue and (slot := self._grant(queue[0].kind, queue[0].tokens, now)):
                 waiter = queue.popleft()
                 waiter.slot = slot
                 waiter.woken.set()
         self._room.set()
         self._arm()
+
+    def _queues(self) -> tuple[deque[Waiter], deque[Waiter]]:
+        """Return who goes first: tickets under way, but for probes those that never failed.
+
+        Tickets on which a provider always fails would otherwise be its only probes, and keep the
+        breaker open for everybody.
+        """
+        if self._breaker.state is BreakerState.CLOSED:
+            return self._retries, self._firsts
+        return self._firsts, self._retries
 
     def _divert(self) -> None:
         """Send the waiters away that need not wait out an outage."""
@@ -313,13 +303,13 @@ class Admission:
     def _note_pause(self, now: float) -> None:
         self._pause.note(now, is_open=self._breaker.state is not BreakerState.CLOSED)
 
-    def _with_breaker(self, call: Callable[[], _T]) -> _T:
+    def _with_breaker(self, call: Callable[[], _T], cause: str = "") -> _T:
         before = self._breaker.state
         result = call()
         after = self._breaker.state
         if after is not before:
             wait_s = self._breaker.wait_s(self._clock())
-            self._emit(BreakerChanged(before.value, after.value, wait_s))
+            self._emit(BreakerChanged(before.value, after.value, wait_s, cause))
             self._timer.set()
             if after is BreakerState.OPEN:
                 self._divert()

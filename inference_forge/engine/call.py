@@ -2,22 +2,22 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field, replace
+from dataclasses import replace
 from typing import TYPE_CHECKING, Final
 
 import anyio
 
 from inference_forge.core.attempts import GiveUp, Repair, Retry, TicketAttempts
 from inference_forge.core.tokens import estimate_prompt
-from inference_forge.engine.admission import TryKind
 from inference_forge.engine.lane import CallLimits, CallResult, Diverted, Lane
+from inference_forge.engine.slots import TryKind
+from inference_forge.engine.ticket_state import TicketState, kind_of
 from inference_forge.errors import (
     AnswerError,
     FatalError,
     ProviderError,
     ProviderRefused,
     ThrottleError,
-    TicketError,
     TransientError,
 )
 from inference_forge.events import RetryScheduled, TryFinished
@@ -26,7 +26,6 @@ from inference_forge.models import (
     Failure,
     ModelAnswer,
     Spending,
-    Usage,
 )
 
 if TYPE_CHECKING:
@@ -34,28 +33,14 @@ if TYPE_CHECKING:
 
     from inference_forge.core.parse import AnswerParser
     from inference_forge.core.prompt import Prompt
-    from inference_forge.engine.admission import Slot
     from inference_forge.engine.control import RunControl
+    from inference_forge.engine.slots import Slot
     from inference_forge.events import Event
     from inference_forge.models import Complexity, ModelRequest, Outcome, Ticket
 
 
 BARE_403: Final = "forbidden"
 """The code of a 403 that says nothing about the key: perhaps a firewall dislikes one ticket."""
-
-
-@dataclass(slots=True)
-class _TicketState:
-    """What is known about a ticket between its tries."""
-
-    request: ModelRequest
-    attempts: TicketAttempts
-    active_s: float = 0.0
-    kind: TryKind = TryKind.FIRST
-    code: str = ""
-    tries: int = 0
-    usage: Usage = field(default_factory=Usage)
-    answer: ModelAnswer | None = None
 
 
 class Caller:
@@ -122,7 +107,7 @@ class Caller:
             `Diverted` only from a caller that diverts.
         """
         attempts = TicketAttempts(max_attempts=self._limits.max_attempts, uniform=self._uniform)
-        state = _TicketState(self._prompt.request(ticket.text, self._fence()), attempts)
+        state = TicketState(self._prompt.request(ticket.text, self._fence()), attempts)
         step: Retry | Repair | None = None
         while (slot := await self._wait_for_slot(step, state)) is not None:
             if isinstance(slot, Diverted):
@@ -144,7 +129,7 @@ class Caller:
         return None
 
     async def _wait_for_slot(
-        self, step: Retry | Repair | None, state: _TicketState
+        self, step: Retry | Repair | None, state: TicketState
     ) -> Slot | Diverted | None:
         """Wait out the step, then for a slot; None when the run stops meanwhile."""
         with self._control.interruptible():
@@ -162,7 +147,7 @@ class Caller:
             self._lane.admission.release(slot)
         return None
 
-    async def _back_off(self, step: Retry, state: _TicketState) -> None:
+    async def _back_off(self, step: Retry, state: TicketState) -> None:
         self._emit(RetryScheduled(state.code, step.wait_s, state.attempts.spent))
         began_s = self._unpaused_s()
         await anyio.sleep(step.wait_s)
@@ -181,7 +166,7 @@ class Caller:
         return estimate_prompt(request).prompt_tokens + request.max_output_tokens
 
     async def _try(
-        self, slot: Slot, state: _TicketState, complexity: Complexity
+        self, slot: Slot, state: TicketState, complexity: Complexity
     ) -> Classification | Retry | Repair | GiveUp | None:
         """Make one try; None when it ended the run."""
         began_s = self._clock()
@@ -221,7 +206,7 @@ class Caller:
         )
 
     def _after_error(
-        self, error: ProviderError, state: _TicketState, *, is_probe: bool
+        self, error: ProviderError, state: TicketState, *, is_probe: bool
     ) -> Retry | GiveUp | None:
         health = self._lane.health
         state.code = error.code
@@ -231,7 +216,12 @@ class Caller:
         if isinstance(error, TransientError | ThrottleError):
             is_throttle = isinstance(error, ThrottleError)
             state.kind = TryKind.RETRY_AFTER_THROTTLE if is_throttle else TryKind.RETRY
-            return state.attempts.after_error(error, successes=health.successes, is_probe=is_probe)
+            return state.attempts.after_error(
+                error,
+                successes=health.successes,
+                is_probe=is_probe,
+                is_proven=health.is_proven,
+            )
         is_refused = isinstance(error, FatalError) or (
             error.code == BARE_403 and health.on_bare_403()
         )
@@ -242,22 +232,22 @@ class Caller:
         )
         return None
 
-    def _after_answer(self, error: AnswerError, state: _TicketState) -> Repair | GiveUp:
+    def _after_answer(self, error: AnswerError, state: TicketState) -> Repair | GiveUp:
         step = state.attempts.after_answer(error, successes=self._lane.health.successes)
         if isinstance(step, Repair):
-            state.kind = TryKind.RETRY
+            state.kind = TryKind.REPAIR
             text = state.answer.text if state.answer else ""
             state.request = self._prompt.repair(state.request, text, step.error)
         return step
 
-    def _overdue(self, state: _TicketState) -> Failure:
+    def _overdue(self, state: TicketState) -> Failure:
         return Failure(
             "deadline_exceeded",
             f"no answer in {state.tries} tries within {self._limits.ticket_deadline_s:g} s",
             max(1, state.attempts.spent),
         )
 
-    def _given_up(self, state: _TicketState, failure: Failure) -> CallResult:
+    def _given_up(self, state: TicketState, failure: Failure) -> CallResult:
         if self._lane.health.on_ticket_failed():
             self._control.stop(
                 ProviderRefused(
@@ -268,13 +258,13 @@ class Caller:
             )
         return self._result(state, failure)
 
-    def _result(self, state: _TicketState, outcome: Outcome) -> CallResult:
+    def _result(self, state: TicketState, outcome: Outcome) -> CallResult:
         spending = self._spending(state)
         if isinstance(outcome, Classification):
             spending = replace(spending, attempts=spending.attempts + 1)
         return CallResult(outcome, spending, state.answer)
 
-    def _spending(self, state: _TicketState) -> Spending:
+    def _spending(self, state: TicketState) -> Spending:
         cost = self._lane.cost_of(state.usage)
         return Spending(state.usage, cost, state.attempts.spent, state.tries)
 
@@ -284,27 +274,12 @@ class Caller:
         self._emit(
             TryFinished(
                 complexity=complexity,
-                kind=_kind(error),
+                kind=kind_of(error),
                 code="ok" if error is None else error.code,
                 latency_s=self._clock() - began_s,
                 status=error.status if isinstance(error, ProviderError) else None,
                 in_flight=self._lane.admission.in_flight,
                 limit=self._lane.admission.limit,
+                rate_per_s=self._lane.admission.rate_per_s(),
             )
         )
-
-
-def _kind(error: ProviderError | AnswerError | None) -> str:
-    match error:
-        case None:
-            return "ok"
-        case AnswerError():
-            return "answer"
-        case TransientError():
-            return "transient"
-        case ThrottleError():
-            return "throttle"
-        case TicketError():
-            return "ticket"
-        case _:
-            return "fatal"

@@ -47,4 +47,9 @@ class OutageWatch:
             reason = f"the provider asks to wait {wait_s:.0f} s ({error.code})"
         else:
             return
-        self._control.stop(TryLater(f"{reason}; --outage-budget allows {self._budget_s:g} s"))
+        self._control.stop(
+            TryLater(
+                f"{reason}; the last try ended so: {error.detail}; --outage-budget allows "
+                f"{self._budget_s:g} s"
+            )
+        )

@@ -26,6 +26,7 @@ from inference_forge.errors import InputError, OutputError, ProviderRefused
 from inference_forge.events import ColumnsRecognised, LateFailures, RowsRead
 from inference_forge.models import (
     CellRecord,
+    Classification,
     JsonRecord,
     RawRecord,
     RejectedRow,
@@ -215,8 +216,15 @@ class Pipeline:
         if leaders:
             self._scheduler.add(leaders)
         if resolved:
+            self._note_history(resolved)
             self._book.announce()
             rows.send_nowait(resolved)
+
+    def _note_history(self, resolved: Sequence[ResolvedRow]) -> None:
+        """Tell the lanes of cached answers: a retry of what failed meets nothing but refusals."""
+        if any(isinstance(row.outcome, Classification) for row in resolved):
+            for lane in self._stages.lanes:
+                lane.health.on_cached_answer()
 
     async def _commit(
         self,

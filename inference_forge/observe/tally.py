@@ -5,12 +5,15 @@ from __future__ import annotations
 from collections import Counter
 from dataclasses import dataclass, field
 from decimal import Decimal
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Final
 
+from inference_forge.core.calls_left import CallsLeft
 from inference_forge.core.eta import EtaEstimator
 from inference_forge.core.quantiles import Quantiles
 from inference_forge.events import (
+    BatchStarted,
     BreakerChanged,
+    DispatchPaused,
     Event,
     LateFailures,
     RowsRead,
@@ -18,12 +21,16 @@ from inference_forge.events import (
     RunFinished,
     RunStarted,
     TicketFinished,
+    TicketsQueued,
     TryFinished,
 )
 from inference_forge.models import Complexity, Usage
 
 if TYPE_CHECKING:
     from collections.abc import Callable
+
+ANSWERED: Final = frozenset({"ok", "answer", "ticket"})
+"""Kinds of tries in which the provider worked, for good or bad."""
 
 
 @dataclass(slots=True)
@@ -58,6 +65,9 @@ class Tally:
     failures: Counter[str] = field(default_factory=Counter)
     latency_s: Quantiles = field(default_factory=Quantiles)
     began_s: float = 0.0
+    _calls: CallsLeft = field(default_factory=CallsLeft)
+    _rows_by_byte: float = 0.0
+    _bytes_read: int = 0
     _eta: EtaEstimator = field(default_factory=EtaEstimator)
 
     @property
@@ -84,8 +94,7 @@ class Tally:
             return 0.0
         if not self.tries:
             return left / self.rate_per_s if self.rate_per_s else None
-        calls_left = self._calls_left(left)
-        return self._eta.left_s(calls_left, max(1, self.limit))
+        return self._eta.left_s(self._calls.left(self.total), self.clock())
 
     def on_event(self, event: Event) -> None:
         """Count `event`."""
@@ -102,12 +111,20 @@ class Tally:
                 self.classified -= sum(late.values())
                 self.failed += sum(late.values())
                 self.failures.update(late)
+            case BatchStarted():
+                self._calls.on_started(event.complexity, event.tickets)
             case _:
                 self._on_rare(event)
 
     def _on_rare(self, event: Event) -> None:
         match event:
+            case TicketsQueued():
+                self._calls.on_queued(event.by_complexity)
+            case DispatchPaused():
+                self._eta.on_pause(event.wait_s, self.clock())
             case BreakerChanged():
+                if event.after == "open":
+                    self._eta.on_pause(event.wait_s, self.clock())
                 self.breaker = event.after
                 self.breaker_openings += event.before == "closed"
             case RunStarted():
@@ -119,12 +136,18 @@ class Tally:
                 pass
 
     def _on_read(self, event: RowsRead) -> None:
+        if event.bytes_read > self._bytes_read:
+            # Sources read ahead: only when they go on are the bytes of before all in rows.
+            self._rows_by_byte = self.read / self._bytes_read if self._bytes_read else 0.0
+            self._bytes_read = event.bytes_read
+        self._calls.on_read(event.rows)
         self.read += event.rows
         if event.is_end:
             self.total = self.read
             self.is_total_exact = True
         elif event.bytes_total and event.bytes_read:
-            self.total = max(self.read, round(self.read * event.bytes_total / event.bytes_read))
+            rows_by_byte = self._rows_by_byte or self.read / event.bytes_read
+            self.total = max(self.read, round(rows_by_byte * event.bytes_total))
 
     def _on_resolved(self, event: RowsResolved) -> None:
         self.classified += event.classified
@@ -142,9 +165,19 @@ class Tally:
             self.throttled += 1
         elif event.kind in {"ok", "answer"}:
             self.latency_s.add(event.latency_s)
-            self._eta.on_answer(event.complexity, event.latency_s, self.clock())
+        self._eta.on_try(
+            event.complexity,
+            event.latency_s,
+            is_answer=event.kind in ANSWERED,
+            in_flight=event.in_flight,
+            limit=event.limit,
+            rate_per_s=event.rate_per_s,
+            now=self.clock(),
+        )
 
     def _on_ticket(self, event: TicketFinished) -> None:
+        self._calls.on_finished(event.complexity)
+        self._eta.on_ticket(event.complexity)
         spending = event.spending
         self.usage += spending.usage
         if spending.cost is None:
@@ -152,13 +185,3 @@ class Tally:
         else:
             currency = spending.cost.currency
             self.cost[currency] = self.cost.get(currency, Decimal(0)) + spending.cost.amount
-
-    def _calls_left(self, rows_left: int) -> dict[Complexity, float]:
-        """Spread the rows left over complexities as seen so far; hits need no call."""
-        seen = sum(self.by_complexity.values()) or 1
-        free = self.cache_hits + self.coalesced
-        paid_share = max(0.0, 1 - free / self.done) if self.done else 1.0
-        return {
-            complexity: rows_left * paid_share * self.by_complexity[complexity] / seen
-            for complexity in Complexity
-        }

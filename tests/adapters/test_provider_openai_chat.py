@@ -20,7 +20,6 @@ from inference_forge.adapters.providers.connect import connect
 from inference_forge.adapters.providers.credentials import ApiKey
 from inference_forge.adapters.providers.openai_answer import read_answer
 from inference_forge.adapters.providers.presets import load_presets
-from inference_forge.core.retry_after import BucketHint, RateLimitHints
 from inference_forge.errors import (
     FatalError,
     ProviderError,
@@ -28,7 +27,15 @@ from inference_forge.errors import (
     TicketError,
     TransientError,
 )
-from inference_forge.models import Finish, Message, ModelAnswer, ModelRequest, Usage
+from inference_forge.models import (
+    BucketHint,
+    Finish,
+    Message,
+    ModelAnswer,
+    ModelRequest,
+    RateLimitHints,
+    Usage,
+)
 
 if TYPE_CHECKING:
     from collections.abc import Callable

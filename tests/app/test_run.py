@@ -5,10 +5,12 @@ from __future__ import annotations
 import io
 from typing import TYPE_CHECKING
 
+import anyio
 import pytest
 from running import tickets
 
 from inference_forge.app import ClassifyJob, InputResult, Places, Watcher, run_classify
+from inference_forge.app.classify import _single
 from inference_forge.errors import UsageError
 from inference_forge.events import ColumnsRecognised, Event, RunFinished, RunStarted, Warned
 from inference_forge.settings import load_settings
@@ -98,3 +100,11 @@ def test_results_to_a_stream(isolated: Path) -> None:
     assert job.stdout.getvalue().startswith(b'{"id":"T-1"')
     assert result.published is not None
     assert result.published.results is None
+
+
+def test_a_closed_pipe_is_shown_as_itself() -> None:
+    """When the writer dies, its neighbours' broken streams are no news."""
+    inner = ExceptionGroup("writing", [BrokenPipeError(), anyio.BrokenResourceError()])
+    assert isinstance(_single(ExceptionGroup("all", [inner])), BrokenPipeError)
+    alone = ExceptionGroup("all", [anyio.BrokenResourceError()])
+    assert isinstance(_single(alone), anyio.BrokenResourceError)

@@ -25,6 +25,7 @@ from inference_forge.events import (
     DispatchPaused,
     RowsRead,
     RowsResolved,
+    TicketsQueued,
     TryFinished,
     Warned,
 )
@@ -51,6 +52,7 @@ def running_tally(clock: Clock) -> Tally:
     """Return the tally of a run that has read 40 of about 400 rows and resolved 30."""
     tally = Tally(clock, began_s=clock.now_s)
     tally.on_event(RowsRead(40, is_end=False, bytes_read=100, bytes_total=1000))
+    tally.on_event(TicketsQueued({Complexity.SIMPLE: 20}))
     tally.on_event(
         TryFinished(Complexity.SIMPLE, "ok", "ok", latency_s=0.5, status=200, in_flight=1, limit=8)
     )
@@ -75,7 +77,7 @@ def test_a_plain_line_comes_every_10_s() -> None:
         clock.now_s += 0.5
         lines.tick()
     first, second = out.getvalue().splitlines()
-    assert first == "forge: 30/~400 rows, 3/s, 20 cached, 2 failed, ETA 7.7 s"
+    assert first == "forge: 30/~400 rows, 3/s, 20 cached, 2 failed, ETA 15.8 s"
     assert second.startswith("forge: 30/~400 rows, 2/s, ")
 
 

@@ -12,7 +12,8 @@ if TYPE_CHECKING:
     from pathlib import Path
 
 PROVIDERS = (
-    "local, sarvam, openai, groq, together, mistral, openrouter, friendli, ollama, vllm, llamacpp"
+    "local, simulated, sarvam, openai, groq, together, mistral, openrouter, friendli, ollama, "
+    "vllm, llamacpp"
 )
 DURATION = "use seconds, or a text such as 90s, 15m, 1h30m or 30d"
 
@@ -254,3 +255,32 @@ def test_the_first_of_several_inputs_is_reported_when_a_later_one_fails(isolated
     assert done.summary["results"] == "in.results.csv"
     assert done.last.startswith("forge: error: ")
     assert (isolated / "in.results.csv").exists()
+
+
+@pytest.mark.parametrize(
+    ("more", "message"),
+    [
+        (("-o", "x.xlsx"), "x.xlsx: the extension names no known format"),
+        (("-o", ""), "-o is empty: name a results file, or - for standard output"),
+        (("--encoding", "idna"), "Unknown encoding 'idna'"),
+    ],
+)
+def test_outputs_and_encodings_that_cannot_be(
+    isolated: Path, more: tuple[str, ...], message: str
+) -> None:
+    """Exit 2, before anything is written."""
+    tickets(isolated / "in.csv", "hello")
+    done = forge("classify", "in.csv", *more)
+    assert done.code == 2
+    assert message in done.last
+    assert [path.name for path in isolated.iterdir() if path.name.startswith(("x", "in."))] == [
+        "in.csv"
+    ]
+
+
+def test_a_failures_file_can_be_fed_in(isolated: Path) -> None:
+    """It gets results and failures of its own."""
+    tickets(isolated / "in.csv", "hello", "")
+    assert forge("classify", "in.csv").code == 3
+    assert forge("classify", "in.failures.csv").code == 3
+    assert (isolated / "in.failures.failures.csv").exists()

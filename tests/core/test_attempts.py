@@ -8,6 +8,7 @@ from hypothesis import strategies as st
 
 from inference_forge.core.attempts import (
     FINAL_ANSWERS,
+    MAX_PROBES,
     MAX_TRIES,
     GiveUp,
     Repair,
@@ -149,3 +150,16 @@ def test_a_ticket_ends_within_its_attempts_and_ten_tries(
     else:
         pytest.fail("never given up")
     assert tries <= MAX_TRIES
+
+
+def test_a_ticket_that_is_always_the_probe_gives_up_in_the_end() -> None:
+    """Only where the provider is known to answer such requests: else it is the provider."""
+    for is_proven, ends in ((True, True), (False, False)):
+        attempts = TicketAttempts(max_attempts=3, uniform=lambda low, _: low)
+        error = TransientError("down", code="server_error", status=500)
+        steps = [
+            attempts.after_error(error, successes=5, is_probe=True, is_proven=is_proven)
+            for _ in range(MAX_PROBES)
+        ]
+        assert all(isinstance(step, Retry) for step in steps[:-1])
+        assert isinstance(steps[-1], GiveUp) is ends

@@ -43,3 +43,15 @@ def test_a_bare_403_later_means_one_ticket_until_five_in_a_row() -> None:
         assert not any(health.on_bare_403() for _ in range(BARE_403_IN_A_ROW - 1))
         health.on_success()
     assert [health.on_bare_403() for _ in range(5)] == [False] * 4 + [True]
+
+
+def test_cached_answers_prove_that_the_request_is_right() -> None:
+    """A second run, in which only what failed is asked, must not stop for it."""
+    health = RunHealth()
+    health.on_cached_answer()
+    assert health.is_proven
+    assert not any(health.on_ticket_failed() for _ in range(100))
+    assert [health.on_bare_403() for _ in range(5)] == [False] * 4 + [True]
+    for _ in range(100):
+        assert health.may_start_ticket()
+        health.on_ticket_started()

@@ -9,12 +9,8 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from inference_forge.core.retry_after import (
-    BucketHint,
-    RateLimitHints,
-    rate_limit_hints,
-    server_wait_s,
-)
+from inference_forge.core.retry_after import rate_limit_hints, server_wait_s
+from inference_forge.models import BucketHint, RateLimitHints
 
 NOW = 1_700_000_000.0  # Tue, 14 Nov 2023 22:13:20 GMT
 NAMES = [

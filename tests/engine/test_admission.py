@@ -10,7 +10,7 @@ import pytest
 from engine_rig import ANSWER, Gate, virtual_time
 
 from inference_forge.core.breaker import BreakerState
-from inference_forge.engine.admission import Slot, TryKind
+from inference_forge.engine.slots import Slot, TryKind
 from inference_forge.errors import ThrottleError, TicketError, TransientError, TryLater
 from inference_forge.events import BreakerChanged, DispatchPaused
 
@@ -34,13 +34,19 @@ async def running(gate: Gate) -> AsyncIterator[anyio.abc.TaskGroup]:
 
 async def take(gate: Gate, count: int = 1) -> list[Slot]:
     """Take slots for first tries."""
-    taken = [await gate.admission.acquire(TryKind.FIRST) for _ in range(count)]
-    return [slot for slot in taken if slot is not None]
+    return [await slot_of(gate, TryKind.FIRST) for _ in range(count)]
+
+
+async def slot_of(gate: Gate, kind: TryKind) -> Slot:
+    """Take one slot."""
+    slot = await gate.admission.acquire(kind)
+    assert slot is not None
+    return slot
 
 
 async def wait_for_slot(gate: Gate, got: list[Slot]) -> None:
     """Wait like a ticket does."""
-    got.append(await gate.admission.acquire(TryKind.FIRST))
+    got.append(await slot_of(gate, TryKind.FIRST))
 
 
 async def opened() -> Gate:
@@ -230,7 +236,7 @@ async def test_retries_go_before_first_tries() -> None:
     order: list[str] = []
 
     async def enter(kind: TryKind) -> None:
-        slot = await gate.admission.acquire(kind)
+        slot = await slot_of(gate, kind)
         order.append(kind.value)
         gate.admission.succeeded(slot, ANSWER)
 
@@ -256,7 +262,7 @@ async def test_an_empty_retry_quota_lets_one_retry_through_and_first_tries_pass(
     got: list[Slot] = []
 
     async def retry() -> None:
-        got.append(await gate.admission.acquire(TryKind.RETRY))
+        got.append(await slot_of(gate, TryKind.RETRY))
 
     async with running(gate) as group:
         for _ in range(3):

@@ -10,6 +10,7 @@ import pytest
 from inference_forge.events import (
     BatchStarted,
     BreakerChanged,
+    DispatchPaused,
     Event,
     LateFailures,
     RowsRead,
@@ -17,6 +18,7 @@ from inference_forge.events import (
     RunFinished,
     RunStarted,
     TicketFinished,
+    TicketsQueued,
     TryFinished,
 )
 from inference_forge.models import Complexity, Money, Spending, Usage
@@ -165,16 +167,49 @@ def test_without_calls_the_time_left_follows_the_rate() -> None:
 
 
 def test_with_calls_the_time_left_follows_latency_and_concurrency() -> None:
-    """Half of the rows were free, so half of the 80 left need 40 calls of 2 s, 8 at a time."""
+    """Of 100 rows 40 need calls, of the 100 to come as many: 80 calls of 2 s, 8 at a time."""
     tally = after(
         STARTED,
-        RowsRead(100, True, 1, 1),
+        RowsRead(100, False, 50, 100),
+        RowsResolved(classified=60, cache_hits=60),
+        TicketsQueued({Complexity.SIMPLE: 40}),
+        BatchStarted(1, Complexity.SIMPLE, 20),
         try_finished("ok", 2.0, limit=8),
-        RowsResolved(
-            classified=20, cache_hits=6, coalesced=4, by_complexity={Complexity.SIMPLE: 20}
-        ),
     )
-    assert tally.left_s() == pytest.approx(40 * 2.0 / 8)
+    assert tally.left_s() == pytest.approx(80 * 2.0 / 8)
+    tally.on_event(TicketFinished(Complexity.SIMPLE, "ok", Spending()))
+    assert tally.left_s() == pytest.approx(79 * 2.0 / 8)
+
+
+@pytest.mark.parametrize(
+    "pause", [DispatchPaused("rate_limited", 40.0), BreakerChanged("closed", "open", 40.0)]
+)
+def test_a_known_pause_is_added_to_the_time_left(pause: Event) -> None:
+    """The provider said how long; a breaker that closes is no pause."""
+    tally = after(
+        STARTED,
+        RowsRead(8, True, 1, 1),
+        TicketsQueued({Complexity.SIMPLE: 8}),
+        try_finished("ok", 2.0, limit=8),
+        BreakerChanged("half_open", "closed", 90.0),
+        pause,
+    )
+    assert tally.left_s() == pytest.approx(2.0 + 40.0)
+
+
+def test_a_known_rate_bounds_the_time_left() -> None:
+    """Two requests a second are two a second, also before that shows."""
+    tally = after(STARTED, RowsRead(100, True, 1, 1), TicketsQueued({Complexity.SIMPLE: 100}))
+    tally.on_event(TryFinished(Complexity.SIMPLE, "ok", "ok", 0.1, 200, 3, 32, rate_per_s=2.0))
+    assert tally.left_s() == pytest.approx(50.0)
+
+
+def test_bytes_that_were_read_ahead_do_not_shrink_the_total() -> None:
+    """A chunk of 1,000 bytes held 100 rows, of which the first block returned only 40."""
+    tally = after(*(RowsRead(rows, False, 1000, 5000) for rows in (40, 40, 20)))
+    for _ in range(2):
+        tally.on_event(RowsRead(40, False, 2000, 5000))
+        assert tally.total == 500
 
 
 def test_before_the_first_row_every_row_left_counts_as_a_call() -> None:

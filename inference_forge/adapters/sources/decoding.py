@@ -26,6 +26,13 @@ _BOMS = (
 _UTF16_ZERO_SHARE = 0.2
 
 
+# Encodings of names and of source code, in which no export is written.
+_NO_FILE_ENCODINGS = frozenset(
+    {"idna", "punycode", "undefined", "unicode_escape", "unicode-escape", "raw-unicode-escape"}
+    | {"raw_unicode_escape"}
+)
+
+
 def check_encoding(encoding: str | None) -> str | None:
     """Return Python's name of a text encoding; None for None.
 
@@ -38,10 +45,14 @@ def check_encoding(encoding: str | None) -> str | None:
         name = codecs.lookup(encoding).name
         "".encode(name)
     except (LookupError, ValueError) as exc:
-        raise UsageError(
-            f"Unknown encoding {encoding!r}: try utf-8, utf-16, cp1252, latin-1 or shift_jis."
-        ) from exc
+        raise UsageError(_unknown(encoding)) from exc
+    if name in _NO_FILE_ENCODINGS:
+        raise UsageError(_unknown(encoding))
     return name
+
+
+def _unknown(encoding: str) -> str:
+    return f"Unknown encoding {encoding!r}: try utf-8, utf-16, cp1252, latin-1 or shift_jis."
 
 
 class TextChunks:

@@ -1,0 +1,45 @@
+"""What passes through the gate: who asks for a slot, and the slot."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from enum import Enum
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    import anyio
+
+    from inference_forge.core.backoff import RetryGrant
+    from inference_forge.core.breaker import Permit
+    from inference_forge.core.pacing import Sent
+
+
+class TryKind(Enum):
+    """Why a slot is asked for."""
+
+    FIRST = "first"
+    REPAIR = "repair"
+    RETRY = "retry"
+    RETRY_AFTER_THROTTLE = "retry_after_throttle"
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Slot:
+    """Leave for one try; must come back through `succeeded`, `failed` or `release`."""
+
+    permit: Permit
+    grant: RetryGrant | None
+    sent: Sent
+
+
+@dataclass(slots=True, eq=False)
+class Waiter:
+    """A ticket that waits for a slot; woken without one when it is to go elsewhere."""
+
+    kind: TryKind
+    tokens: int
+    may_divert: Callable[[], bool] | None
+    woken: anyio.Event
+    slot: Slot | None = None

@@ -1,0 +1,64 @@
+"""Tickets on which the provider always fails hold up nobody else."""
+
+from __future__ import annotations
+
+import pytest
+from engine_rig import Rig, virtual_time
+from fakes import Asked, Reply, ScriptedProvider, label, tickets
+
+from inference_forge.errors import TicketError, TransientError
+
+pytestmark = virtual_time
+
+DOWN = TransientError("internal error", code="server_error", status=500)
+
+
+def poisonous(asked: Asked) -> Reply:
+    """Fail for some texts."""
+    return DOWN if asked.text.startswith("poison") else label()
+
+
+@pytest.mark.parametrize("concurrency", [1, 8, 32])
+async def test_healthy_tickets_behind_poisoned_ones_are_answered(concurrency: int) -> None:
+    """Twelve in a row open the breaker; probes go to tickets that never failed."""
+    texts = [f"good {n}" for n in range(4)]
+    texts += [f"poison {n}" for n in range(12)]
+    texts += [f"good {n}" for n in range(100, 200)]
+    rig = Rig(tickets(texts), ScriptedProvider(poisonous, 0.2), concurrency=concurrency)
+    await rig.run()
+    assert rig.control.reason is None
+    assert rig.classified == 104
+    assert rig.failures == {"server_error": 12}
+
+
+async def test_one_poisoned_ticket_left_alone_fails_in_the_end() -> None:
+    """The run ends, and its results are published."""
+    rows = tickets([*(f"good {n}" for n in range(30)), "poison"])
+    provider = ScriptedProvider(poisonous, 0.2)
+    rig = Rig(rows, provider)
+    await rig.run()
+    assert rig.control.reason is None
+    assert (rig.classified, dict(rig.failures)) == (30, {"server_error": 1})
+    again = Rig(rows, provider, cache=rig.cache)
+    await again.run()
+    assert again.control.reason is None
+    assert dict(again.failures) == {"server_error": 1}
+
+
+@pytest.mark.parametrize("code", ["forbidden", "bad_request"])
+async def test_a_second_run_fails_what_the_first_failed(code: str) -> None:
+    """Nothing but refusals is left to ask, which must not look like a refused key."""
+    refused = TicketError("refused", code=code, status=403 if code == "forbidden" else 400)
+
+    def respond(asked: Asked) -> Reply:
+        return refused if asked.text.startswith("bad") else label()
+
+    count = 3 if code == "forbidden" else 25
+    rows = tickets([*(f"good {n}" for n in range(60)), *(f"bad {n}" for n in range(count))])
+    first = Rig(rows, ScriptedProvider(respond, 0.1))
+    await first.run()
+    assert dict(first.failures) == {code: count}
+    second = Rig(rows, ScriptedProvider(respond, 0.1), cache=first.cache)
+    await second.run()
+    assert second.control.reason is None
+    assert dict(second.failures) == {code: count}
