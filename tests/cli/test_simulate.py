@@ -94,8 +94,8 @@ def is_refused(port: int) -> bool:
     """Return whether nobody listens any more."""
     try:
         socket.create_connection(("127.0.0.1", port)).close()
-    except ConnectionRefusedError:
-        return True
+    except (ConnectionRefusedError, ConnectionResetError):
+        return True  # reset: it stopped listening with us in its queue
     return False
 
 
