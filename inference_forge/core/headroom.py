@@ -11,8 +11,8 @@ if TYPE_CHECKING:
 SAFETY: Final = 0.99
 """Of the refill rate that the headers imply: sending must not drift ahead of it."""
 
-BURST: Final = 2.0
-"""Requests that may go out together when a timer was late."""
+LATE_S: Final = 0.02
+"""Up to this much of the time that a timer was late is caught up with, or it would add up."""
 
 STALE_AFTER_S: Final = 60.0
 """Headers older than this say nothing about now."""
@@ -77,8 +77,7 @@ class Headroom:
         pace = self._pace_per_s()
         if self._left >= amount or pace is None:
             return
-        # From when it was due, not from now: timers are late, and that would add up.
-        late_s = 0.0 if was_left else (BURST - 1) * amount / pace
+        late_s = 0.0 if was_left else min(LATE_S, amount / pace)
         self._next_s = max(self._next_s, now - late_s) + amount / pace
 
     def on_hint(self, hint: BucketHint, mark: float, now: float) -> None:

@@ -1,139 +1,204 @@
-"""How fast to send: a pace that is told (flags, headers) or learned from throttles."""
+"""How fast to send to a provider that says nothing but "too fast": a pace learned from throttles.
+
+Nearly all limits are token buckets, or behave like one: a bucket that holds so many requests and is
+refilled at a steady rate. Neither number is known. What the throttles give away is in `rate_fit`;
+this module turns it into a pace. All constants were chosen on a simulated bucket of 1 to 200
+requests and 2 to 1,000 requests/s, with every form of Retry-After (`benchmarks/rate_limit.py`).
+"""
 
 from __future__ import annotations
 
 import math
-from dataclasses import dataclass
-from typing import Final
+from typing import TYPE_CHECKING, Final
+
+from inference_forge.core.rate_fit import Span, estimate
+
+if TYPE_CHECKING:
+    from inference_forge.core.rate_fit import Tail
 
 BURST: Final = 3.0
-"""Requests that may go out together after a pause: timers are coarse, buckets are small."""
+"""Requests that may go out together when a timer was late; small, because buckets may be."""
 
-OPENING_PACE_PER_S: Final = 40.0
+OPENING_PACE_PER_S: Final = 80.0
 OPENING_REQUESTS: Final = 8
-"""The first few requests are spread out: a burst would empty a small bucket and teach nothing."""
+"""The first few are spread over 0.1 s: a bucket of 5 bears that at 50/s, a burst it does not."""
 
-FIRST_PACE_SHARE: Final = 0.7
+FIRST_SHARE: Final = 0.7
 """Of the rate admitted before the first throttle, which was partly a full bucket."""
 
-SEARCH_GROWTH: Final = 2.0
-"""Per second without a throttle, while no upper bound is known."""
+SEARCH_GROWTH: Final = 1.5
+"""Per second, from the first throttle to the second: nothing is known from above yet."""
 
 CONCLUSIVE_REQUESTS: Final = 15
 """Fewer between two throttles say more about chance than about the rate."""
 
-HASTY_SHARE: Final = 0.85
-KEPT_LOWER: Final = 0.9
+HASTY_CUT: Final = 0.85
+HASTY_CUT_AGAIN: Final = 0.6
+"""Shares kept after throttles that came too soon to be measured: once is chance, twice is not."""
 
-TIGHT: Final = 1.03
-"""The bounds agree when the upper is at most 3 % above the lower."""
+TIGHT: Final = 0.03
+"""An estimate within 3 % is worth keeping to."""
 
-PROBE_SHARE: Final = 0.0005
-"""Times the square of the seconds without a throttle: +1 % after 4 s, +5 % after 10 s, +45 % after
-30 s. Slow at first, because the bounds are good; then faster, because limits change."""
+VAGUE: Final = 0.2
+VAGUE_SHARE: Final = 0.7
+"""An estimate that may be 20 % wrong is not followed below 70 % of the pace that was too fast."""
+
+MOST_ERROR: Final = 0.3
+BELOW_UPPER: Final = 0.97
+"""A throttle always makes the pace slower than it was."""
+
+SEARCH_S: Final = 5.0
+PROBE_S: Final = 6.0
+GROWN_REQUESTS: Final = 20.0
+PROBE_WAITS: Final = 20.0
+PROBE_MAX_S: Final = 120.0
+"""Seconds in which the pace grows from below the estimate to above it, and requests it takes at
+least. Finding out by a throttle costs the wait that it asks for, so for a good estimate that takes
+20 times the wait (5 % of the time), up to 2 minutes: limits are seldom raised."""
+
+GROWTH_POWER: Final = 3
+GROWN_MOST: Final = 6.0
+"""The growth is slow near the estimate, then ever faster, as in CUBIC (RFC 9438, section 4.2):
++3 % after one period, +27 % after two, +122 % after three."""
+
+RESERVE_REQUESTS: Final = 3.0
+"""The bucket may gain these after a throttle, against the unsteadiness of arrival times."""
 
 MIN_PACE_PER_S: Final = 0.05
-
-
-@dataclass(slots=True)
-class _Span:
-    """What was admitted since the last throttle."""
-
-    began_s: float
-    admitted: int = 0
 
 
 class LearnedRate:
     """Finds the rate that a provider admits, from nothing but its throttles.
 
-    Between two throttles a token bucket goes from empty to empty, so what was admitted in
-    between, over the time, is its rate, or less if the bucket overflowed: a lower bound. The pace
-    at which a throttle came is an upper bound. The pace is searched between the two; once they
-    agree it creeps upwards, to notice when a limit is raised.
+    Nothing is paced before the first throttle, but for a gentle opening. Then the pace grows until
+    it is throttled again; from there on each throttle gives an estimate of the rate, with its
+    error. The pace starts a little below and grows slowly to a little above. A good estimate is
+    kept to for long, because each throttle costs a pause.
     """
 
     def __init__(self) -> None:
-        self._pace: float | None = None
-        self._admitted = 0
-        self._lower = 0.0
-        self._upper: float | None = None
-        self._span: _Span | None = None
-        self._pace_set_s = 0.0
-        self._episode_until_s = float("-inf")
-        self._resume_s = 0.0
-        self._next_s = 0.0
+        self._sent = 0
+        self._sent_at_s = 0.0
+        self._next_s = -math.inf
+        self._span: Span | None = None
+        self._first: Tail | None = None
+        self._first_number = 0
+        self._lesson_s = -math.inf
+        self._wait_s = 0.0
+        self._base = 0.0
+        self._goal: float | None = None
+        self._error = MOST_ERROR
+        self._period_s = SEARCH_S
+        self._grown_s = 0.0
+        self._hasty = 0
 
     def __repr__(self) -> str:
-        """Show the pace and its bounds."""
-        return f"<LearnedRate pace={self._pace} lower={self._lower} upper={self._upper}>"
+        """Show the pace, where it began and where it goes."""
+        return f"<LearnedRate pace={self.pace_per_s()} base={self._base} goal={self._goal}>"
 
-    def pace_per_s(self, now: float) -> float | None:
-        """Return the requests per second to send, None while nothing is known."""
-        if self._pace is None:
-            return OPENING_PACE_PER_S if self._admitted < OPENING_REQUESTS else None
-        since_s = max(0.0, now - max(self._pace_set_s, self._resume_s))
-        if self._upper is None:
-            return self._pace * math.pow(SEARCH_GROWTH, since_s)
-        return self._pace * (1 + PROBE_SHARE * since_s * since_s)
+    def pace_per_s(self) -> float | None:
+        """Return the requests per second to send, None while nothing limits it."""
+        if self._first is not None:
+            return self._pace()
+        return OPENING_PACE_PER_S if self._sent < OPENING_REQUESTS else None
 
-    def learned_per_s(self, now: float) -> float | None:
+    def learned_per_s(self) -> float | None:
         """Return the rate learned from throttles, None before the first."""
-        return None if self._pace is None else self.pace_per_s(now)
+        return None if self._first is None else self._pace()
 
-    def next_s(self, now: float, pace: float) -> float:
-        """Return when the next request is due at `pace`; up to three may catch up after a gap."""
-        return max(self._next_s, now - (BURST - 1) / pace)
+    def next_s(self, now: float) -> float:
+        """Return when the next request is due; a few may catch up when a timer was late."""
+        pace = self.pace_per_s()
+        return now if pace is None else max(self._next_s, now - (BURST - 1) / pace)
 
-    def on_sent(self, now: float) -> None:
-        """Count a request that goes out."""
-        pace = self.pace_per_s(now)
-        if pace is not None:
-            self._next_s = self.next_s(now, pace) + 1 / pace
+    def on_sent(self, now: float) -> int:
+        """Count a request that goes out.
 
-    def on_admitted(self, now: float) -> None:
-        """Count a request that was not throttled."""
-        self._admitted += 1
+        Returns:
+            Its number, to be passed back when it is throttled.
+        """
         if self._span is None:
-            self._span = _Span(now)
-        self._span.admitted += 1
+            self._span = Span(now, 0)
+            self._next_s = now
+        pace = self.pace_per_s()
+        if pace is not None:
+            self._grow(pace, now)
+            self._next_s = self.next_s(now) + 1 / pace
+        self._sent += 1
+        self._sent_at_s = now
+        self._span.add(self._sent, now)
+        return self._sent
 
-    def on_throttle(self, sent_s: float, now: float, wait_s: float) -> None:
+    def on_throttle(self, number: int, sent_s: float, now: float, wait_s: float) -> None:
         """Learn from a throttle.
 
+        Requests that were sent before the last lesson took effect teach nothing new.
+
         Arguments:
-            sent_s: when the throttled request was sent; those sent before the last lesson took
-                effect teach nothing new.
+            number: what `on_sent` returned for the throttled request.
+            sent_s: when it was sent.
             now: the time.
-            wait_s: how long dispatch now pauses.
+            wait_s: how long dispatch now pauses, 0 when it does not.
         """
-        if sent_s <= self._episode_until_s:
+        if self._span is None or sent_s <= self._lesson_s:
+            self._on_straggler(number, now + wait_s)
             return
-        pace = self.pace_per_s(now)
-        admitted_per_s = self._admitted_rate(now)
-        self._episode_until_s = now
-        self._resume_s = now + wait_s
-        if self._pace is None or pace is None:
-            self._span = _Span(now)
-            self._set((admitted_per_s or OPENING_PACE_PER_S) * FIRST_PACE_SHARE, now)
-        elif admitted_per_s is None:
-            # Too little was admitted since the last lesson to say more than: slower.
-            self._upper = pace
-            self._lower = min(self._lower, pace * HASTY_SHARE)
-            self._set(pace * HASTY_SHARE, now)
+        tail = self._span.tail(number, sent_s)
+        if self._first is None:
+            self._first, self._first_number = tail, number
+            self._start(FIRST_SHARE * tail.mean_per_s, None, MOST_ERROR)
+        elif tail.admitted < CONCLUSIVE_REQUESTS:
+            self._on_hasty()
         else:
-            self._span = _Span(now)
-            self._upper = pace
-            self._lower = min(max(admitted_per_s, self._lower * KEPT_LOWER), pace)
-            is_tight = self._upper <= self._lower * TIGHT
-            self._set(self._lower if is_tight else (self._lower + self._upper) / 2, now)
+            self._on_measured(tail, self._first)
+        self._lesson_s = now
+        self._wait_s = wait_s
+        self._span = Span(now, self._sent)
+        self._next_s = now + max(wait_s, RESERVE_REQUESTS / self._base)
+        tight_s = max(PROBE_S, min(PROBE_WAITS * wait_s, PROBE_MAX_S))
+        period_s = tight_s if self._error <= TIGHT else SEARCH_S
+        self._period_s = max(period_s, GROWN_REQUESTS / self._base)
 
-    def _admitted_rate(self, now: float) -> float | None:
-        """Return what was admitted per second since the last conclusive throttle, if enough."""
-        span = self._span
-        if span is None or span.admitted < CONCLUSIVE_REQUESTS or now <= span.began_s:
-            return None
-        return span.admitted / (now - span.began_s)
+    def _pace(self) -> float:
+        if self._goal is None:
+            return self._base * math.pow(SEARCH_GROWTH, min(self._grown_s, SEARCH_S * GROWN_MOST))
+        periods = min(self._grown_s / self._period_s, GROWN_MOST)
+        return self._base * math.pow(self._goal / self._base, periods**GROWTH_POWER)
 
-    def _set(self, pace: float, now: float) -> None:
-        self._pace = max(MIN_PACE_PER_S, pace)
-        self._pace_set_s = now
+    def _grow(self, pace: float, now: float) -> None:
+        """Let the pace grow, if it was the pace that held this request back.
+
+        Otherwise there was a lack of tickets or of slots, and no evidence for more.
+        """
+        if now - self._next_s < (BURST - 1) / pace:
+            self._grown_s += min(now - self._sent_at_s, (BURST - 1) / pace)
+
+    def _on_straggler(self, number: int, until_s: float) -> None:
+        """Wait longer, and correct the first span.
+
+        It ends in an unpaced crowd, whose throttles come back in any order.
+        """
+        self._next_s = max(self._next_s, until_s)
+        if self._first is not None and self._goal is None and number < self._first_number:
+            self._first = self._first.without_one()
+
+    def _on_hasty(self) -> None:
+        upper = self._pace()
+        cut = HASTY_CUT if self._hasty == 0 else HASTY_CUT_AGAIN
+        self._hasty += 1
+        self._start(upper * cut, upper, MOST_ERROR)
+
+    def _on_measured(self, tail: Tail, first: Tail) -> None:
+        upper = self._pace()
+        self._hasty = 0
+        rate, error = estimate(tail, first, upper, self._wait_s)
+        error = min(error / rate, MOST_ERROR)
+        least = max(tail.least_per_s, VAGUE_SHARE * upper if error > VAGUE else 0.0)
+        base = min(max(rate * (1 - error / 2), least), BELOW_UPPER * upper)
+        self._start(base, max((1 + TIGHT) * base, min(upper, rate * (1 + 2 * error))), error)
+
+    def _start(self, base: float, goal: float | None, error: float) -> None:
+        self._base = max(MIN_PACE_PER_S, base)
+        self._goal = goal if goal is None else max(goal, self._base)
+        self._error = error
+        self._grown_s = 0.0

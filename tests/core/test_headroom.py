@@ -75,7 +75,7 @@ def test_a_limit_changed_once_is_still_a_bucket() -> None:
     headroom.on_hint(BucketHint(100, 0, 10.1), headroom.mark(), 0.0)
     headroom.on_hint(BucketHint(100, 0, 20.1), headroom.mark(), 1.0)
     headroom.on_sent(1, 1.0)
-    assert 0.1 < headroom.wait_s(1, 1.0) < 0.3
+    assert headroom.wait_s(1, 1.0) == pytest.approx(0.2, rel=0.05)
 
 
 def test_contradictions_are_forgotten_after_a_minute() -> None:
@@ -106,7 +106,6 @@ def test_what_was_sent_since_is_subtracted() -> None:
     headroom.on_hint(BucketHint(100, 4, 9.61), mark, 0.1)
     assert headroom.wait_s(1, 0.1) == 0
     headroom.on_sent(1, 0.1)
-    headroom.on_sent(1, 0.1)
     assert headroom.wait_s(1, 0.1) == pytest.approx(0.1, rel=0.05)
 
 
@@ -116,10 +115,9 @@ def test_an_answer_that_was_overtaken_does_not_raise_what_is_left() -> None:
     headroom.on_hint(BucketHint(100, 10, 9.01), headroom.mark(), 0.0)
     for _ in range(10):
         headroom.on_sent(1, 0.0)
+    assert headroom.wait_s(1, 0.01) == pytest.approx(0.09, rel=0.05)
     headroom.on_hint(BucketHint(100, 9, 9.11), headroom.mark(), 0.01)
-    assert headroom.wait_s(1, 0.01) == 0.0
-    headroom.on_sent(1, 0.01)
-    assert headroom.wait_s(1, 0.01) > 0
+    assert headroom.wait_s(1, 0.01) == pytest.approx(0.09, rel=0.05)
 
 
 def test_a_limit_without_a_reset_is_not_guessed() -> None:
