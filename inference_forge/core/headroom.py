@@ -43,6 +43,7 @@ class Headroom:
     def __init__(self) -> None:
         self._sent = 0.0
         self._left: float | None = None
+        self._told_per_s: float | None = None
         self._refill_low = 0.0
         self._refill_high = math.inf
         self._is_ample = False
@@ -91,7 +92,7 @@ class Headroom:
         if hint.remaining is None:
             return
         left = hint.remaining - (self._sent - mark)
-        if self._left is not None and now - self._seen_at_s <= STALE_AFTER_S:
+        if self._left is not None and self._refill_high < math.inf:
             # Requests overtake each other: the one that came first does not know of the others.
             left = min(left, self._left + self._refill_high * (now - self._seen_at_s))
         self._left = left
@@ -107,10 +108,11 @@ class Headroom:
         if self._refill_low > 0:
             factor = AMPLE_PACE if self._is_ample else SAFETY
             return min(factor * self._refill_low, self._refill_high)
-        return self._refill_high if self._refill_high < math.inf else None
+        return self._told_per_s
 
     def _narrow(self, missing: int, reset_s: float, now: float) -> None:
         """Narrow down the refill rate: what is missing, and whole seconds, are rounded up."""
+        self._told_per_s = missing / reset_s
         at_least_s = reset_s - 1 if reset_s.is_integer() else reset_s
         low, high = (missing - 1) / reset_s, missing / at_least_s if at_least_s else math.inf
         if now - self._contradicted_at_s > STALE_AFTER_S:

@@ -37,9 +37,9 @@ def test_a_wait_is_never_longer_than_needed(
     """A naive bucket that is filled step by step tells the same waits."""
     bucket = TokenBucket(rate, capacity, 0.0)
     level, now = capacity, 0.0
-    for gap_s, amount in steps:
+    for gap_s, wanted in steps:
         level, now = min(capacity, level + gap_s * rate), now + gap_s
-        amount = min(amount, capacity)
+        amount = min(wanted, capacity)
         wait_s = bucket.wait_s(amount, now)
         assert wait_s == pytest.approx(max(0.0, (amount - level) / rate), abs=1e-6)
         now += wait_s

@@ -1,0 +1,138 @@
+"""Whole runs against providers with limits, on virtual time."""
+
+from __future__ import annotations
+
+import pytest
+from rate_rig import BucketServer, ParallelServer, RateRun, Wait, WindowServer, bucket_run
+
+from inference_forge.core.pacing import PacingLimits
+from inference_forge.core.simulation.plan import RetryAfter, SimulationPlan
+
+WAITS = [
+    (Wait.WHOLE_SECONDS, 0.002),
+    (Wait.WHOLE_SECONDS, None),
+    (Wait.PRECISE, None),
+    (Wait.SHORT, 0.002),
+    (Wait.NONE, 0.002),
+]
+TOLD = PacingLimits(rpm=3000)
+
+
+def check(run: RateRun, over_ideal: float, throttled: float, seed: int = 0) -> None:
+    """Check a run against its targets."""
+    measured = run.measure(seed)
+    assert measured.failures == 0
+    assert measured.over_ideal <= over_ideal
+    assert measured.throttled <= throttled
+
+
+@pytest.mark.parametrize(("wait", "throttle_s"), WAITS)
+def test_a_hidden_limit_with_a_large_bucket_is_learned(
+    wait: Wait, throttle_s: float | None
+) -> None:
+    """50 requests/s and 50 at once, nothing told, however a wait is told and how fast."""
+    check(bucket_run(50, 50, wait=wait, throttle_s=throttle_s), 1.08, 0.04)
+
+
+@pytest.mark.parametrize(("wait", "throttle_s"), WAITS)
+def test_a_hidden_limit_with_a_small_bucket_is_learned(
+    wait: Wait, throttle_s: float | None
+) -> None:
+    """50 requests/s and 5 at once: each throttle with a pause of 1 s costs 45 requests."""
+    check(bucket_run(50, 5, wait=wait, throttle_s=throttle_s, jitter=0.4), 1.20, 0.15, seed=1)
+
+
+@pytest.mark.parametrize("capacity", [5, 50])
+def test_a_limit_that_the_user_tells_is_kept(capacity: int) -> None:
+    """--rpm 3000."""
+    check(bucket_run(50, capacity, pacing=TOLD), 1.03, 0.002)
+
+
+@pytest.mark.parametrize("capacity", [5, 50])
+def test_a_limit_that_headers_tell_is_kept(capacity: int) -> None:
+    """x-ratelimit-*, read from every answer."""
+    check(bucket_run(50, capacity, sends_headers=True), 1.03, 0.002)
+
+
+@pytest.mark.parametrize(
+    ("capacity", "headers", "over_ideal", "throttled"),
+    [
+        (50, False, 1.08, 0.04),
+        (5, False, 1.20, 0.15),
+        (50, True, 1.03, 0.002),
+        (5, True, 1.03, 0.002),
+    ],
+)
+@pytest.mark.parametrize("retry_after", [RetryAfter.SECONDS])
+def test_the_same_through_http(
+    capacity: int, headers: bool, over_ideal: float, throttled: float, retry_after: RetryAfter
+) -> None:
+    """With the real provider adapter and the simulated upstream."""
+    plan = SimulationPlan(
+        latency_s=0.2,
+        rpm=3000,
+        bucket_requests=capacity,
+        send_rate_headers=headers,
+        retry_after=retry_after,
+    )
+    check(RateRun(plan=plan, ideal_s=(2000 - capacity) / 50 + 0.2), over_ideal, throttled)
+
+
+@pytest.mark.parametrize(
+    ("rate", "capacity", "count", "over_ideal", "throttled"),
+    [(2, 5, 200, 1.1, 0.2), (10, 5, 600, 1.2, 0.1), (200, 50, 4000, 1.2, 0.04)],
+)
+def test_other_rates_are_learned(
+    rate: float, capacity: int, count: int, over_ideal: float, throttled: float
+) -> None:
+    """From free tiers to paid ones."""
+    run = bucket_run(rate, capacity, count, throttle_s=None, concurrency=64)
+    check(run, over_ideal, throttled)
+
+
+@pytest.mark.parametrize(("before", "after"), [(50, 25), (25, 50)])
+def test_a_limit_that_changes_is_followed(before: float, after: float) -> None:
+    """It is lowered or raised after 20 s."""
+    run = RateRun(
+        server=lambda: BucketServer(lambda at_s: before if at_s < 20 else after, 5),
+        ideal_s=20 + (2000 - 20 * before - 5) / after,
+        wait=Wait.PRECISE,
+    )
+    check(run, 1.15, 0.04)
+
+
+def test_slowing_down_beyond_12_at_once_costs_nothing() -> None:
+    """32 in flight are as fast as 12."""
+    check(RateRun(slow_beyond=12, ideal_s=2000 * 0.2 / 12), 1.05, 0.0)
+
+
+@pytest.mark.parametrize("wait", [Wait.WHOLE_SECONDS, Wait.NONE])
+def test_a_limit_of_12_at_once_is_respected(wait: Wait) -> None:
+    """429 beyond it: few of them, and most of the throughput."""
+    run = RateRun(server=lambda: ParallelServer(12), ideal_s=2000 * 0.2 / 12, wait=wait)
+    check(run, 1.5, 0.02)
+
+
+@pytest.mark.parametrize("sends_headers", [False, True])
+def test_a_fixed_window_is_waited_out(sends_headers: bool) -> None:
+    """600 a minute, counted by the minute."""
+    run = RateRun(
+        server=lambda: WindowServer(600, 60),
+        ideal_s=180.2,
+        count=2400,
+        sends_headers=sends_headers,
+    )
+    check(run, 1.15, 0.04)
+
+
+def test_without_a_limit_nothing_is_held_back() -> None:
+    """200 in flight at 200 ms, but for the start: 8, 16, 32 ... at once."""
+    measured = RateRun(count=6000, concurrency=200, jitter=0.0).measure()
+    assert measured.throttled == 0
+    assert measured.makespan_s <= 1.05 * 6 + 1.0
+
+
+def test_an_instant_provider_is_hardly_slowed_down() -> None:
+    """Only the first few requests are spread over a tenth of a second."""
+    measured = RateRun(count=500, latency_s=0.0).measure()
+    assert measured.makespan_s <= 0.1
