@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 from typing import TYPE_CHECKING
 
 import pytest
@@ -20,6 +21,10 @@ def _nothing_blocks_the_event_loop() -> Iterator[None]:
 
     The terminal's display is left out: it writes short lines to stderr, and means to.
     """
+    if "coverage" in sys.modules:
+        # The tracer takes a lock for every new file, in the event loop like everywhere.
+        yield
+        return
     watched = [f"inference_forge.{part}" for part in WATCHED]
     with blockbuster_ctx(watched) as watch:
         for function in watch.functions.values():
