@@ -16,17 +16,15 @@ from __future__ import annotations
 import sys
 from pathlib import Path
 
-import trio
-from trio.testing import MockClock
-
 sys.path.insert(0, str(Path(__file__).parent.parent / "tests"))
 
 from eta_rig import Figures, Scenario, figures, scenarios
+from virtual_time import run_on_virtual_time
 
 
 def measure(scenario: Scenario) -> Figures:
     """Return the figures of one run."""
-    return figures(*trio.run(scenario.run, clock=MockClock(autojump_threshold=0)))
+    return figures(*run_on_virtual_time(scenario.run))
 
 
 def main(words: list[str]) -> None:

@@ -6,13 +6,13 @@ import math
 import random
 from dataclasses import dataclass, field
 from enum import Enum
+from functools import partial
 from typing import TYPE_CHECKING, Protocol, cast
 
 import anyio
-import trio
 from engine_rig import Rig
 from fakes import USAGE, Asked, Reply, ScriptedProvider, label, tickets
-from trio.testing import MockClock
+from virtual_time import run_on_virtual_time
 
 from inference_forge.adapters.providers.connect import connect
 from inference_forge.adapters.simulator import simulated_preset, simulated_transport
@@ -171,7 +171,7 @@ class RateRun:
 
     def measure(self, seed: int = 0) -> Measured:
         """Run it on virtual time."""
-        return trio.run(self._run, seed, clock=MockClock(autojump_threshold=0))
+        return run_on_virtual_time(partial(self._run, seed), seed)
 
     async def _run(self, seed: int) -> Measured:
         provider = self._simulated() if self.plan is not None else self._scripted(seed)

@@ -2,14 +2,28 @@
 
 from __future__ import annotations
 
+from typing import TYPE_CHECKING
+
 import pytest
 from engine_rig import Rig, virtual_time
 from eta_rig import Sample, Scenario, figures, scenarios
 from fakes import tickets
+from virtual_time import repeatable_order
 
 from inference_forge.core.pacing import PacingLimits
 
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
 pytestmark = virtual_time
+
+
+@pytest.fixture(autouse=True)
+def _order() -> Iterator[None]:
+    """Compare the same figures each time."""
+    with repeatable_order():
+        yield
+
 
 QUICK = {
     "constant, one at a time",

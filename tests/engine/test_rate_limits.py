@@ -115,11 +115,11 @@ def test_a_limit_of_12_at_once_is_respected(wait: Wait) -> None:
 
 @pytest.mark.parametrize("sends_headers", [False, True])
 def test_a_fixed_window_is_waited_out(sends_headers: bool) -> None:
-    """600 a minute, counted by the minute."""
+    """600 a minute, counted by the minute; 20 places may be lost before a fifth is needed."""
     run = RateRun(
         server=lambda: WindowServer(600, 60),
         ideal_s=180.2,
-        count=2400,
+        count=2380,
         sends_headers=sends_headers,
     )
     check(run, 1.15, 0.04)
