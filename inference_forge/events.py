@@ -94,6 +94,13 @@ class BatchStarted:
 
 
 @dataclass(frozen=True, slots=True)
+class CallSpared:
+    """A ticket of a batch needs no call: another run has stored the answer."""
+
+    complexity: Complexity
+
+
+@dataclass(frozen=True, slots=True)
 class TryFinished:
     """One HTTP request ended.
 
@@ -201,6 +208,7 @@ Event = (
     | LateFailures
     | TicketsQueued
     | BatchStarted
+    | CallSpared
     | TryFinished
     | TicketFinished
     | RetryScheduled

@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Protocol, TypeVar
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Mapping, Sequence
+    from collections.abc import Callable, Iterable, Mapping, Sequence
     from pathlib import Path
 
     from inference_forge.events import Event, Warned
@@ -130,6 +130,19 @@ class ResultCache(Protocol):
 
     def close(self) -> None:
         """Release the cache; idempotent."""
+
+
+class Leases(Protocol):
+    """Who asks for which answer, among the runs that share a cache."""
+
+    def take(self, keys: Sequence[bytes]) -> frozenset[bytes]:
+        """Take the leases that no other run holds, and return their keys; never waits."""
+
+    def release(self, keys: Iterable[bytes]) -> None:
+        """Give leases back; those that are not held are passed over."""
+
+    def close(self) -> None:
+        """Give everything back; idempotent."""
 
 
 class Provider(Protocol):

@@ -15,6 +15,7 @@ from fakes import (
     InlineWorker,
     ListSource,
     MemoryCache,
+    MemoryLeases,
     MemorySink,
     Recorder,
     ScriptedProvider,
@@ -32,6 +33,7 @@ from inference_forge.core.prompt import build_prompt
 from inference_forge.core.taxonomy import BUILT_IN
 from inference_forge.engine.admission import Admission
 from inference_forge.engine.call import Caller
+from inference_forge.engine.claims import Claims
 from inference_forge.engine.control import RunControl
 from inference_forge.engine.lane import CallLimits, Lane
 from inference_forge.engine.lookup import Lookup
@@ -133,6 +135,7 @@ class Rig:
     seed: int = 1
     source: ListSource | None = None
     cache: MemoryCache | None = None
+    leases: MemoryLeases | None = None
     sink: MemorySink | None = None
     worker: Worker = field(default_factory=InlineWorker)
     reader: Worker = field(default_factory=InlineWorker)
@@ -192,12 +195,14 @@ class Rig:
             warn=self._warn,
             fallback=self._fallback_fingerprinter(),
         )
+        self.router = Router(*callers)
         return Stages(
             source=self.source,
             sink=self.sink,
             cache=self.cache,
             lookup=lookup,
-            router=Router(*callers),
+            claims=Claims(leases=self.leases, lookup=lookup, worker=self.worker),
+            router=self.router,
             lanes=lanes,
             control=self.control,
             reader=self.reader,

@@ -152,6 +152,32 @@ class MemoryCache:
         """Do nothing."""
 
 
+class MemoryLeases:
+    """The `ports.Leases` of one run; runs share `holders`, which maps a key to its holder."""
+
+    def __init__(self, holders: dict[bytes, object], *, cache: MemoryCache | None = None) -> None:
+        self._holders = holders
+        self._cache = cache
+        self.released: list[tuple[bytes, bool]] = []
+        """Keys given back, and whether their answer was stored by then."""
+
+    def take(self, keys: Sequence[bytes]) -> frozenset[bytes]:
+        """Take what nobody else holds."""
+        return frozenset(key for key in keys if self._holders.setdefault(key, self) is self)
+
+    def release(self, keys: Iterable[bytes]) -> None:
+        """Give back what is held."""
+        for key in keys:
+            if self._holders.get(key) is self:
+                del self._holders[key]
+                self.released.append((key, self._cache is None or key in self._cache.entries))
+
+    def close(self) -> None:
+        """Die: give everything back."""
+        for key in [key for key, holder in self._holders.items() if holder is self]:
+            del self._holders[key]
+
+
 @dataclass(frozen=True)
 class Asked:
     """One request as the provider saw it; `at_s` is when it came."""

@@ -3,15 +3,15 @@
 from __future__ import annotations
 
 import time
-from contextlib import AsyncExitStack
+from contextlib import AsyncExitStack, suppress
 from datetime import datetime
 from typing import TYPE_CHECKING
 
 import anyio
 
-from inference_forge.adapters.cache import open_cache, open_temporary_cache
+from inference_forge.adapters.cache import FileLeases, open_cache, open_temporary_cache
 from inference_forge.adapters.threads import DedicatedThread
-from inference_forge.app.answering import Choice, open_answering, open_fallback
+from inference_forge.app.answering import LOCAL, Choice, open_answering, open_fallback
 from inference_forge.app.deadline import seconds_until
 from inference_forge.app.input_run import InputRun
 from inference_forge.app.inputs import chosen_inputs
@@ -19,9 +19,10 @@ from inference_forge.app.taxonomy_file import load_taxonomy
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
+    from pathlib import Path
 
     from inference_forge.app.job import ClassifyJob, InputResult
-    from inference_forge.ports import ResultCache
+    from inference_forge.ports import Leases, ResultCache
 
 
 def run_classify(job: ClassifyJob) -> list[InputResult]:
@@ -58,8 +59,11 @@ async def _classify_all(
         stack.callback(worker.close)
         cache = await worker.run(lambda: _open_cache(job))
         stack.push_async_callback(worker.run, cache.close)
+        leases = await worker.run(lambda: _open_leases(job, choice))
+        if leases is not None:
+            stack.push_async_callback(worker.run, leases.close)
         for name in names:
-            result = await InputRun(job, name, choice, cache, worker, stop_at_s).run()
+            result = await InputRun(job, name, choice, cache, leases, worker, stop_at_s).run()
             job.report(result)
             results.append(result)
             if result.stop is not None:
@@ -74,11 +78,28 @@ def _open_cache(job: ClassifyJob) -> ResultCache:
         job.notices.note("no_cache", "--no-cache: a run that is interrupted cannot resume")
         return open_temporary_cache(clock=clock, on_warning=job.notices.warn)
     return open_cache(
-        settings.cache_dir or job.places.cache,
+        _cache_directory(job),
         clock=clock,
         ttl_s=settings.cache_ttl_s,
         on_warning=job.notices.warn,
     )
+
+
+def _open_leases(job: ClassifyJob, choice: Choice) -> Leases | None:
+    """Return what keeps runs on one cache from paying twice; None where nothing is shared or paid.
+
+    Where no file can be locked the cache has warned already.
+    """
+    is_paid = any(answering.name != LOCAL for answering in choice.all())
+    if not job.loaded.settings.cache or not is_paid:
+        return None
+    with suppress(OSError):
+        return FileLeases(_cache_directory(job), warn=job.notices.warn)
+    return None
+
+
+def _cache_directory(job: ClassifyJob) -> Path:
+    return job.loaded.settings.cache_dir or job.places.cache
 
 
 def _single(group: BaseExceptionGroup[BaseException]) -> BaseException:

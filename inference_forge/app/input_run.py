@@ -29,6 +29,7 @@ if TYPE_CHECKING:
     from inference_forge.app.answering import Choice
     from inference_forge.app.job import ClassifyJob, Watcher
     from inference_forge.ports import (
+        Leases,
         OutcomeSink,
         Published,
         ResultCache,
@@ -46,6 +47,7 @@ class InputRun:
         name: the input.
         choice: what is asked for, and who answers.
         cache: answers that are paid for.
+        leases: shared with other runs on that cache; None when nobody shares it.
         worker: the thread of cache and outputs.
         stop_at_s: when to stop, on the event loop's clock; None for no deadline.
     """
@@ -54,6 +56,7 @@ class InputRun:
     name: str
     choice: Choice
     cache: ResultCache
+    leases: Leases | None
     worker: Worker
     stop_at_s: float | None = None
 
@@ -137,6 +140,7 @@ class InputRun:
                 cache=self.cache,
                 reader=reader,
                 worker=self.worker,
+                leases=self.leases,
                 control=control,
                 emit=emit,
                 warn=self.job.notices.warn,

@@ -21,6 +21,7 @@ from inference_forge.core.parse import AnswerParser
 from inference_forge.core.prompt import build_prompt
 from inference_forge.engine.admission import Admission
 from inference_forge.engine.call import Caller
+from inference_forge.engine.claims import Claims
 from inference_forge.engine.lane import CallLimits, Lane
 from inference_forge.engine.lookup import Lookup
 from inference_forge.engine.outage import OutageWatch
@@ -34,7 +35,7 @@ if TYPE_CHECKING:
     from inference_forge.app.answering import Answering, Choice
     from inference_forge.engine.control import RunControl
     from inference_forge.events import Event
-    from inference_forge.ports import OutcomeSink, ResultCache, TicketSource, Worker
+    from inference_forge.ports import Leases, OutcomeSink, ResultCache, TicketSource, Worker
     from inference_forge.settings import Settings
 
 PROBE_LEASE_MARGIN_S: Final = 10.0
@@ -48,6 +49,7 @@ class Parts:
     Attributes:
         reader: a worker for the source, which may block on a pipe.
         worker: a worker for cache and sink.
+        leases: shared with other runs on this cache; None when nobody shares it.
     """
 
     settings: Settings
@@ -57,6 +59,7 @@ class Parts:
     cache: ResultCache
     reader: Worker
     worker: Worker
+    leases: Leases | None
     control: RunControl
     emit: Callable[[Event], None]
     warn: Callable[[str, str], None]
@@ -73,11 +76,13 @@ def build_pipeline(parts: Parts) -> Pipeline:
     )
     lanes = [_lane(parts, answering, outage) for answering in parts.choice.all()]
     callers = [_caller(parts, lane, parser) for lane in lanes]
+    lookup = _lookup(parts, parser)
     stages = Stages(
         source=parts.source,
         sink=parts.sink,
         cache=parts.cache,
-        lookup=_lookup(parts, parser),
+        lookup=lookup,
+        claims=Claims(leases=parts.leases, lookup=lookup, worker=parts.worker),
         router=Router(*callers),
         lanes=lanes,
         control=parts.control,

@@ -122,6 +122,10 @@ class Admission:
         self._room = anyio.Event()
         await self._room.wait()
 
+    def announce_room(self) -> None:
+        """Wake who waits for room, because somebody makes do without it."""
+        self._room.set()
+
     @property
     def _waiting(self) -> int:
         return len(self._firsts) + len(self._retries)

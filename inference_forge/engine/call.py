@@ -96,6 +96,10 @@ class Caller:
         """Return how many more tickets could be sent than already wait."""
         return self._lane.admission.room
 
+    def announce_room(self) -> None:
+        """Wake who waits for room."""
+        self._lane.admission.announce_room()
+
     async def room_changed(self) -> None:
         """Wait until there may be more room than now."""
         await self._lane.admission.room_changed()

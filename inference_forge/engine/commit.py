@@ -11,10 +11,11 @@ from inference_forge.errors import CacheError
 from inference_forge.models import CacheEntry, Classification, Failure, Finish
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Mapping, Sequence
 
     from anyio.streams.memory import MemoryObjectReceiveStream
 
+    from inference_forge.engine.claims import Claims
     from inference_forge.engine.lane import CallResult
     from inference_forge.engine.lookup import KnownTicket
     from inference_forge.ports import ResultCache, Worker
@@ -33,12 +34,24 @@ class Answered:
     result: CallResult
 
 
+@dataclass(frozen=True, slots=True)
+class Found:
+    """A leader whose answer another run has stored."""
+
+    known: KnownTicket
+    hit: Classification
+
+
+Settled = Answered | Found
+
+
 class Committer:
-    """Stores answers in groups, then hands them on.
+    """Stores answers in groups, gives their claims back, then hands them on.
 
     Arguments:
         cache: where answers go.
-        worker: runs the cache's calls.
+        claims: what other runs wait for.
+        worker: runs the calls of both.
         unix_now: Unix time in seconds, stored with each answer.
         warn: takes a code and a message when the cache cannot store.
         hand_on: takes a group once it is stored.
@@ -48,29 +61,32 @@ class Committer:
         self,
         *,
         cache: ResultCache,
+        claims: Claims,
         worker: Worker,
         unix_now: Callable[[], float],
         warn: Callable[[str, str], None],
-        hand_on: Callable[[list[Answered]], None],
+        hand_on: Callable[[list[Settled]], None],
     ) -> None:
         self._cache = cache
+        self._claims = claims
         self._worker = worker
         self._unix_now = unix_now
         self._warn = warn
         self._hand_on = hand_on
 
-    async def run(self, answered: MemoryObjectReceiveStream[Answered]) -> None:
+    async def run(self, settled: MemoryObjectReceiveStream[Settled]) -> None:
         """Store and hand on everything that comes, until the stream ends."""
-        async with answered:
-            async for first in answered:
+        async with settled:
+            async for first in settled:
                 group = [first]
                 with anyio.move_on_after(GROUP_WAIT_S):
                     while len(group) < GROUP_SIZE:
                         try:
-                            group.append(await answered.receive())
+                            group.append(await settled.receive())
                         except anyio.EndOfStream:
                             break
-                await self._store(group)
+                if answered := [item for item in group if isinstance(item, Answered)]:
+                    await self._store(answered)
                 self._hand_on(group)
 
     async def _store(self, group: list[Answered]) -> None:
@@ -80,15 +96,20 @@ class Committer:
             for answered in group
             if (entry := _entry(answered.result, now)) is not None
         }
-        if not entries:
-            return
         try:
-            await self._worker.run(lambda: self._cache.put_many(entries))
+            await self._worker.run(lambda: self._put(entries, [item.known for item in group]))
         except CacheError as error:
             self._warn(
                 "cache_not_stored",
                 f"{error}; going on, but these answers must be paid again if the run is repeated",
             )
+
+    def _put(self, entries: Mapping[bytes, CacheEntry], tickets: Sequence[KnownTicket]) -> None:
+        try:
+            if entries:
+                self._cache.put_many(entries)
+        finally:
+            self._claims.release(tickets)
 
 
 def _key(answered: Answered) -> bytes:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
 from inference_forge.core.complexity import complexity_of
@@ -87,6 +87,15 @@ class Lookup:
             for ticket, (key, other) in zip(tickets, pairs, strict=True)
         )
         return [row if isinstance(row, RejectedRow) else next(known) for row in rows]
+
+    def again(self, tickets: Sequence[KnownTicket]) -> list[KnownTicket]:
+        """Return `tickets` with what is stored by now."""
+        keys = (key for known in tickets for key in (known.key, known.fallback_key))
+        hits = self._hits([key for key in keys if key is not None])
+        return [
+            replace(known, hit=hits.get(known.key) or hits.get(known.fallback_key))
+            for known in tickets
+        ]
 
     def _fallback_keys(self, tickets: Sequence[Ticket]) -> list[bytes]:
         if self._fallback is None:

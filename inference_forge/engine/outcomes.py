@@ -4,8 +4,9 @@ from __future__ import annotations
 
 from collections import Counter
 from decimal import Decimal
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, assert_never
 
+from inference_forge.engine.commit import Answered, Found
 from inference_forge.engine.dedup import SingleFlight
 from inference_forge.events import RowsResolved, TicketFinished
 from inference_forge.models import Classification, Money, ResolvedRow, Spending
@@ -13,7 +14,7 @@ from inference_forge.models import Classification, Money, ResolvedRow, Spending
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-    from inference_forge.engine.commit import Answered
+    from inference_forge.engine.commit import Settled
     from inference_forge.engine.lookup import KnownTicket
     from inference_forge.events import Event
     from inference_forge.models import Complexity, Outcome, RejectedRow
@@ -53,17 +54,28 @@ class OutcomeBook:
             known.ticket, outcome, known.complexity, cache_hit=True, spending=_NOTHING_SPENT
         )
 
-    def settled(self, answered: Answered) -> list[ResolvedRow]:
+    def settled(self, item: Settled) -> list[ResolvedRow]:
         """Return the rows of a leader and its followers; the fingerprint is free afterwards."""
-        known, result = answered.known, answered.result
-        outcome = result.outcome
+        known = item.known
+        match item:
+            case Answered(result=result):
+                outcome, spending = result.outcome, result.spending
+                self._emit(TicketFinished(known.complexity, _code(outcome), spending))
+            case Found(hit=hit):
+                outcome, spending = hit, _NOTHING_SPENT
+                self._hits += 1
+            case _:
+                assert_never(item)
         followers = self.flight.settle(known.key, outcome)
         self._coalesced += len(followers)
-        self._emit(TicketFinished(known.complexity, _code(outcome), result.spending))
         for _ in range(1 + len(followers)):
             self._count(outcome, known.complexity)
         leader = ResolvedRow(
-            known.ticket, outcome, known.complexity, cache_hit=False, spending=result.spending
+            known.ticket,
+            outcome,
+            known.complexity,
+            cache_hit=isinstance(item, Found),
+            spending=spending,
         )
         return [
             leader,

@@ -18,7 +18,7 @@ from typing import TYPE_CHECKING, Final, assert_never
 import anyio
 
 from inference_forge.core.reorder import Reorderer
-from inference_forge.engine.commit import Answered, Committer
+from inference_forge.engine.commit import Committer, Settled
 from inference_forge.engine.outcomes import OutcomeBook
 from inference_forge.engine.scheduler import Scheduler
 from inference_forge.engine.window import Window
@@ -39,6 +39,7 @@ if TYPE_CHECKING:
 
     from anyio.streams.memory import MemoryObjectReceiveStream, MemoryObjectSendStream
 
+    from inference_forge.engine.claims import Claims
     from inference_forge.engine.control import RunControl
     from inference_forge.engine.lane import Lane
     from inference_forge.engine.lookup import KnownTicket, Lookup
@@ -68,6 +69,7 @@ class Stages:
     sink: OutcomeSink
     cache: ResultCache
     lookup: Lookup
+    claims: Claims
     router: Router
     lanes: Sequence[Lane]
     control: RunControl
@@ -116,7 +118,7 @@ class Pipeline:
         self._written = 0
         self._late_failures: Counter[str] = Counter()
         self._can_write = True
-        self._scheduler = Scheduler(router=stages.router, emit=stages.emit)
+        self._scheduler = Scheduler(router=stages.router, claims=stages.claims, emit=stages.emit)
 
     async def run(self) -> RunCounts:
         """Classify every row; the sink is neither published nor abandoned here.
@@ -126,29 +128,29 @@ class Pipeline:
         """
         stages = self._stages
         rows_in, rows_out = anyio.create_memory_object_stream[list[ResolvedRow]](float("inf"))
-        answers_in, answers_out = anyio.create_memory_object_stream[Answered](float("inf"))
+        settled_in, settled_out = anyio.create_memory_object_stream[Settled](float("inf"))
         async with anyio.create_task_group() as background:
             for lane in stages.lanes:
                 background.start_soon(lane.admission.run)
             async with anyio.create_task_group() as writing:
                 writing.start_soon(self._write, rows_out)
-                writing.start_soon(self._commit, answers_out, rows_in.clone())
-                async with rows_in, answers_in:
-                    await self._ask(rows_in, answers_in)
+                writing.start_soon(self._commit, settled_out, rows_in.clone())
+                async with rows_in, settled_in:
+                    await self._ask(rows_in, settled_in)
             background.cancel_scope.cancel()
         return RunCounts(self._read, self._written)
 
     async def _ask(
         self,
         rows: MemoryObjectSendStream[list[ResolvedRow]],
-        answers: MemoryObjectSendStream[Answered],
+        settled: MemoryObjectSendStream[Settled],
     ) -> None:
         """Read and ask until the input ends or a stop's grace period is over."""
         async with anyio.create_task_group() as guard:
             with anyio.CancelScope() as asking:
                 guard.start_soon(self._end_after_grace, asking)
                 async with anyio.create_task_group() as calls:
-                    calls.start_soon(self._dispatch, answers)
+                    calls.start_soon(self._dispatch, settled)
                     try:
                         await self._read_all(rows)
                     finally:
@@ -163,8 +165,8 @@ class Pipeline:
         await anyio.sleep(min(grace_s, REFUSED_GRACE_S) if is_refused else grace_s)
         asking.cancel()
 
-    async def _dispatch(self, answers: MemoryObjectSendStream[Answered]) -> None:
-        await self._scheduler.run(answers, self._stages.control)
+    async def _dispatch(self, settled: MemoryObjectSendStream[Settled]) -> None:
+        await self._scheduler.run(settled, self._stages.control)
 
     async def _read_all(self, rows: MemoryObjectSendStream[list[ResolvedRow]]) -> None:
         stages = self._stages
@@ -228,25 +230,26 @@ class Pipeline:
 
     async def _commit(
         self,
-        answers: MemoryObjectReceiveStream[Answered],
+        settled: MemoryObjectReceiveStream[Settled],
         rows: MemoryObjectSendStream[list[ResolvedRow]],
     ) -> None:
         stages = self._stages
 
-        def hand_on(group: list[Answered]) -> None:
-            resolved = [row for answered in group for row in self._book.settled(answered)]
+        def hand_on(group: list[Settled]) -> None:
+            resolved = [row for item in group for row in self._book.settled(item)]
             self._book.announce()
             rows.send_nowait(resolved)
 
         committer = Committer(
             cache=stages.cache,
+            claims=stages.claims,
             worker=stages.worker,
             unix_now=stages.unix_now,
             warn=stages.warn,
             hand_on=hand_on,
         )
         async with rows:
-            await committer.run(answers)
+            await committer.run(settled)
 
     async def _write(self, rows: MemoryObjectReceiveStream[list[ResolvedRow]]) -> None:
         """Write what comes, in order; after a write error only drain."""

@@ -34,9 +34,21 @@ class Router:
             primary.divert_when(lambda: not fallback.is_open)
             fallback.divert_when(lambda: not primary.is_open)
 
+    @property
+    def expected(self) -> int:
+        """Return how many tickets have a place and did not come yet."""
+        return self._expected
+
     def expect(self, tickets: int) -> None:
         """Count tickets that will come at once, so that they have a place before they do."""
         self._expected += tickets
+
+    def withdraw(self, tickets: int) -> None:
+        """Count tickets that were expected and will not come."""
+        self._expected -= tickets
+        for caller in (self._primary, self._fallback):
+            if caller is not None:
+                caller.announce_room()
 
     async def wait_for_room(self) -> None:
         """Wait until more tickets could be sent than already wait."""

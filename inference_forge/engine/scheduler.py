@@ -7,14 +7,18 @@ from typing import TYPE_CHECKING
 import anyio
 
 from inference_forge.core.batching import BatchQueue
+from inference_forge.engine.claims import PATIENCE_S, POLL_S, Claimed
 from inference_forge.engine.commit import Answered
-from inference_forge.events import BatchStarted, TicketsQueued
+from inference_forge.events import BatchStarted, CallSpared, TicketsQueued
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable
 
+    from anyio.abc import TaskGroup
     from anyio.streams.memory import MemoryObjectSendStream
 
+    from inference_forge.engine.claims import Claims
+    from inference_forge.engine.commit import Settled
     from inference_forge.engine.control import RunControl
     from inference_forge.engine.lookup import KnownTicket
     from inference_forge.engine.routing import Router
@@ -26,14 +30,18 @@ class Scheduler:
     """Cuts waiting tickets into batches and runs each in a task group of its own.
 
     A batch starts as soon as there is room for one more ticket; none waits for another to end.
+    Its tickets are claimed first. Those that another run asks about wait, without taking up room,
+    until that run has stored the answer, failed or died.
 
     Arguments:
         router: asks about tickets, and tells when there is room.
+        claims: keeps other runs from asking about the same.
         emit: takes events.
     """
 
-    def __init__(self, *, router: Router, emit: Callable[[Event], None]) -> None:
+    def __init__(self, *, router: Router, claims: Claims, emit: Callable[[Event], None]) -> None:
         self._router = router
+        self._claims = claims
         self._emit = emit
         self._queue = BatchQueue()
         self._known: dict[int, KnownTicket] = {}
@@ -53,7 +61,7 @@ class Scheduler:
         self._is_closed = True
         self._changed.set()
 
-    async def run(self, answers: MemoryObjectSendStream[Answered], control: RunControl) -> None:
+    async def run(self, settled: MemoryObjectSendStream[Settled], control: RunControl) -> None:
         """Dispatch until closed and empty, and every call has ended."""
         async with anyio.create_task_group() as batches:
             with control.interruptible():
@@ -62,23 +70,57 @@ class Scheduler:
                     batch = self._queue.cut()
                     if batch is not None:
                         self._router.expect(len(batch.tickets))
-                        batches.start_soon(self._run_batch, batch, answers)
+                        batches.start_soon(self._run_batch, batch, settled, control)
                     elif self._is_closed:
                         return
                     else:
                         self._changed = anyio.Event()
                         await self._changed.wait()
 
-    async def _run_batch(self, batch: Batch, answers: MemoryObjectSendStream[Answered]) -> None:
+    async def _run_batch(
+        self, batch: Batch, settled: MemoryObjectSendStream[Settled], control: RunControl
+    ) -> None:
         self._emit(BatchStarted(batch.number, batch.complexity, len(batch.tickets)))
+        tickets = [self._known.pop(ticket.index) for ticket in batch.tickets]
         async with anyio.create_task_group() as calls:
-            for ticket in batch.tickets:
-                calls.start_soon(self._run_ticket, self._known.pop(ticket.index), answers)
+            claimed = await self._claims.take(tickets)
+            self._router.withdraw(len(tickets) - len(claimed.granted))
+            self._go_on(claimed, calls, settled)
+            if claimed.held:
+                with control.interruptible():
+                    await self._wait_for_others(claimed.held, calls, settled)
+
+    async def _wait_for_others(
+        self,
+        held: list[KnownTicket],
+        calls: TaskGroup,
+        settled: MemoryObjectSendStream[Settled],
+    ) -> None:
+        """Claim `held` again and again; ask anyway when that takes too long."""
+        with anyio.move_on_after(PATIENCE_S):
+            while held:
+                await anyio.sleep(POLL_S)
+                claimed = await self._claims.take(held)
+                held = claimed.held
+                self._router.expect(len(claimed.granted))
+                self._go_on(claimed, calls, settled)
+        self._router.expect(len(held))
+        self._go_on(Claimed(held, [], []), calls, settled)
+
+    def _go_on(
+        self, claimed: Claimed, calls: TaskGroup, settled: MemoryObjectSendStream[Settled]
+    ) -> None:
+        """Pass on what was found, and ask about what was granted."""
+        for found in claimed.found:
+            self._emit(CallSpared(found.known.complexity))
+            settled.send_nowait(found)
+        for known in claimed.granted:
+            calls.start_soon(self._run_ticket, known, settled)
 
     async def _run_ticket(
-        self, known: KnownTicket, answers: MemoryObjectSendStream[Answered]
+        self, known: KnownTicket, settled: MemoryObjectSendStream[Settled]
     ) -> None:
         result = await self._router.resolve(known.ticket, known.complexity)
         if result is not None:
             # Without waiting: an answer that was paid for must not be lost to a cancellation.
-            answers.send_nowait(Answered(known, result))
+            settled.send_nowait(Answered(known, result))

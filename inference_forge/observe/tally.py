@@ -13,6 +13,7 @@ from inference_forge.core.quantiles import Quantiles
 from inference_forge.events import (
     BatchStarted,
     BreakerChanged,
+    CallSpared,
     DispatchPaused,
     Event,
     LateFailures,
@@ -113,6 +114,8 @@ class Tally:
                 self.failures.update(late)
             case BatchStarted():
                 self._calls.on_started(event.complexity, event.tickets)
+            case CallSpared(complexity=complexity):
+                self._calls.on_finished(complexity)
             case _:
                 self._on_rare(event)
 

@@ -2,15 +2,21 @@
 
 from __future__ import annotations
 
+from typing import TYPE_CHECKING, cast
+
 import anyio
 import pytest
 from engine_rig import NOW_UNIX_S, virtual_time
-from fakes import RECORD, USAGE, InlineWorker, MemoryCache, label
+from fakes import RECORD, USAGE, InlineWorker, MemoryCache, MemoryLeases, label
 
-from inference_forge.engine.commit import GROUP_SIZE, Answered, Committer
+from inference_forge.engine.claims import Claims
+from inference_forge.engine.commit import GROUP_SIZE, Answered, Committer, Settled
 from inference_forge.engine.lane import CallResult
 from inference_forge.engine.lookup import KnownTicket
 from inference_forge.models import Classification, Complexity, ModelAnswer, Spending, Ticket
+
+if TYPE_CHECKING:
+    from inference_forge.engine.lookup import Lookup
 
 
 def answered(number: int) -> Answered:
@@ -25,22 +31,24 @@ def answered(number: int) -> Answered:
 async def test_a_group_is_stored_before_it_is_handed_on_and_within_50_ms() -> None:
     """A leader leaves only after the commit; a group has a bound in time and in size."""
     cache = MemoryCache()
+    leases = MemoryLeases({}, cache=cache)
     groups: list[int] = []
     delays_s: list[float] = []
 
-    def hand_on(group: list[Answered]) -> None:
+    def hand_on(group: list[Settled]) -> None:
         assert all(one.known.key in cache.entries for one in group)
         groups.append(len(group))
         delays_s.append(anyio.current_time() - sent_s)
 
     committer = Committer(
         cache=cache,
+        claims=Claims(leases=leases, lookup=cast("Lookup", None), worker=InlineWorker()),
         worker=InlineWorker(),
         unix_now=lambda: NOW_UNIX_S,
         warn=lambda code, message: pytest.fail(f"{code}: {message}"),
         hand_on=hand_on,
     )
-    send, receive = anyio.create_memory_object_stream[Answered](float("inf"))
+    send, receive = anyio.create_memory_object_stream[Settled](float("inf"))
     sent_s = anyio.current_time()
     async with anyio.create_task_group() as group:
         group.start_soon(committer.run, receive)

@@ -1,5 +1,6 @@
 """The answer cache on disk, which is also the journal of a run."""
 
+from inference_forge.adapters.cache.leases import FileLeases
 from inference_forge.adapters.cache.maintenance import CacheStats, clear, prune, stats
 from inference_forge.adapters.cache.store import DiskResultCache, open_cache
 from inference_forge.adapters.cache.temporary import TemporaryCache, open_temporary_cache
@@ -7,6 +8,7 @@ from inference_forge.adapters.cache.temporary import TemporaryCache, open_tempor
 __all__ = [
     "CacheStats",
     "DiskResultCache",
+    "FileLeases",
     "TemporaryCache",
     "clear",
     "open_cache",
