@@ -2,10 +2,8 @@
 
 from __future__ import annotations
 
-import secrets
 from contextlib import AsyncExitStack
 from dataclasses import dataclass
-from datetime import UTC, datetime
 from functools import partial
 from typing import TYPE_CHECKING
 
@@ -196,8 +194,4 @@ class InputRun:
         )
 
     def _open_outputs(self, source: TicketSource) -> OutcomeSink:
-        return open_outputs(self.job, self.name, source, self.choice.taxonomy, _new_run_id())
-
-
-def _new_run_id() -> str:
-    return f"{datetime.now(UTC):%Y%m%dT%H%M%S}-{secrets.token_hex(2)}"
+        return open_outputs(self.job, self.name, source, self.choice.taxonomy)

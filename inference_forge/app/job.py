@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import secrets
 from dataclasses import dataclass, field
+from datetime import UTC, datetime
 from typing import TYPE_CHECKING, BinaryIO, Final
 
 from inference_forge.app.notices import Notices
@@ -68,6 +70,10 @@ class InputResult:
         return FAILED_EXIT if self.tally.failed > allowed else 0
 
 
+def _new_run_id() -> str:
+    return f"{datetime.now(UTC):%Y%m%dT%H%M%S}-{secrets.token_hex(2)}"
+
+
 def _ignore(_: InputResult) -> None:
     """Report nothing."""
 
@@ -86,6 +92,7 @@ class ClassifyJob:
         watch: returns the watcher of one input's run, given the input's name and its tally.
         report: called with each input's result as soon as it is there.
         notices: collects warnings from everywhere.
+        run_id: tells this run from all others; in UTC order.
     """
 
     inputs: Sequence[str]
@@ -97,3 +104,4 @@ class ClassifyJob:
     watch: Callable[[str, Tally], Watcher]
     report: Callable[[InputResult], None] = _ignore
     notices: Notices = field(default_factory=Notices)
+    run_id: str = field(default_factory=_new_run_id)

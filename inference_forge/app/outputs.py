@@ -46,7 +46,7 @@ def lock_outputs(job: ClassifyJob, name: str) -> OutputLock | None:
 
 
 def open_outputs(
-    job: ClassifyJob, name: str, source: TicketSource, taxonomy: Taxonomy, run_id: str
+    job: ClassifyJob, name: str, source: TicketSource, taxonomy: Taxonomy
 ) -> OutcomeSink:
     """Return the sink for the input `name`; a file is opened as its partial.
 
@@ -60,7 +60,7 @@ def open_outputs(
         output=settings.output,
         failures=settings.failures,
         state_dir=job.places.state,
-        run_id=run_id,
+        run_id=job.run_id,
     )
     options = SinkOptions(
         fields=taxonomy.field_names,
