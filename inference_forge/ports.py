@@ -20,6 +20,7 @@ if TYPE_CHECKING:
         ModelRequest,
         ResolvedRow,
         Row,
+        Ticket,
     )
 
 T = TypeVar("T")
@@ -44,6 +45,7 @@ class Published:
 
     results: Path | None
     failures: Path | None
+    pending: Path | None = None
 
 
 class TicketSource(Protocol):
@@ -100,6 +102,13 @@ class OutcomeSink(Protocol):
             OutputError: the disk or pipe refuses.
         """
 
+    def write_pending(self, tickets: Sequence[Ticket]) -> None:
+        """Append rows without an outcome, as they came in, to a file of their own.
+
+        Raises:
+            OutputError: the disk refuses.
+        """
+
     def publish(self) -> Published:
         """Make the files final: failures first, results last as the commit mark.
 
@@ -107,8 +116,8 @@ class OutcomeSink(Protocol):
             OutputError: the disk refuses; nothing half-written looks whole.
         """
 
-    def abandon(self) -> None:
-        """Close without publishing; a partial file may stay; idempotent."""
+    def abandon(self) -> tuple[Path, ...]:
+        """Close without publishing; return the partial files that stay; idempotent."""
 
 
 class ResultCache(Protocol):

@@ -13,6 +13,7 @@ from inference_forge.ports import Published, ReadProgress
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Mapping, Sequence
+    from pathlib import Path
 
     from inference_forge.events import Event, Warned
     from inference_forge.models import CacheEntry, ModelRequest, ResolvedRow, Row
@@ -98,6 +99,7 @@ class MemorySink:
         self, *, journal: list[tuple[str, object]] | None = None, full_after: int | None = None
     ) -> None:
         self.rows: list[ResolvedRow] = []
+        self.pending: list[Ticket] = []
         self.refused = 0
         self.late_failures: dict[str, int] = {}
         self.warnings: tuple[Warned, ...] = ()
@@ -112,12 +114,17 @@ class MemorySink:
         self.rows.extend(rows)
         self._journal.extend(("write", row.row.index) for row in rows)
 
+    def write_pending(self, tickets: Sequence[Ticket]) -> None:
+        """Keep `tickets`."""
+        self.pending.extend(tickets)
+
     def publish(self) -> Published:
         """Do nothing."""
         return Published(None, None)
 
-    def abandon(self) -> None:
+    def abandon(self) -> tuple[Path, ...]:
         """Do nothing."""
+        return ()
 
 
 class MemoryCache:

@@ -52,6 +52,7 @@ class Done:
         """The final summary by name."""
         names = ("rows", "classified", "failed", "cache hits", "coalesced", "complexity")
         more = ("requests", "tokens", "cost", "latency", "provider", "time", "results", "failures")
+        more += ("pending", "partial")
         pairs = (line.partition("  ") for line in self.lines)
         return {k: v.strip() for k, _, v in pairs if k in names + more}
 

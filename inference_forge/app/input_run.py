@@ -17,15 +17,17 @@ from inference_forge.app.outputs import lock_outputs, open_outputs
 from inference_forge.app.wiring import Parts, build_pipeline
 from inference_forge.engine.control import RunControl
 from inference_forge.engine.pipeline import RunCounts
-from inference_forge.errors import LimitReached, OutputError, TryLater
+from inference_forge.errors import InputError, LimitReached, OutputError, TryLater
 from inference_forge.events import Event, RunFinished, RunStarted
 from inference_forge.observe.tally import Tally
 
 if TYPE_CHECKING:
     from collections.abc import Callable
+    from pathlib import Path
 
     from inference_forge.app.answering import Choice
     from inference_forge.app.job import ClassifyJob, Watcher
+    from inference_forge.engine.pipeline import Pipeline
     from inference_forge.ports import (
         Leases,
         OutcomeSink,
@@ -34,6 +36,14 @@ if TYPE_CHECKING:
         TicketSource,
         Worker,
     )
+
+
+@dataclass(frozen=True, slots=True)
+class _Ended:
+    """What became of the files."""
+
+    published: Published | None = None
+    partials: tuple[Path, ...] = ()
 
 
 @dataclass(slots=True)
@@ -90,7 +100,7 @@ class InputRun:
             background.start_soon(self._tick, watcher, emit)
             background.start_soon(self._obey_signals, control, watcher, emit)
             background.start_soon(self._obey_deadline, control)
-            counts, published = await self._run_pipeline(control, emit)
+            counts, ended = await self._run_pipeline(control, emit)
             background.cancel_scope.cancel()
         self.job.notices.pass_on(emit)
         stop = control.reason
@@ -103,11 +113,11 @@ class InputRun:
                 stop=None if stop is None else str(stop),
             )
         )
-        return InputResult(self.name, counts, tally, published, stop)
+        return InputResult(self.name, counts, tally, ended.published, stop, ended.partials)
 
     async def _run_pipeline(
         self, control: RunControl, emit: Callable[[Event], None]
-    ) -> tuple[RunCounts, Published | None]:
+    ) -> tuple[RunCounts, _Ended]:
         async with AsyncExitStack() as stack:
             reader = DedicatedThread("forge-read", is_abandonable=True)
             stack.callback(reader.close)
@@ -116,13 +126,13 @@ class InputRun:
                 # Reading the first rows of a pipe may take as long as its writer likes.
                 source = await reader.run(self._open_source)
             if source is None:
-                return RunCounts(0, 0), None
+                return RunCounts(0, 0), _Ended()
             stack.callback(source.close)
             try:
                 lock = await self.worker.run(partial(lock_outputs, self.job, self.name))
             except TryLater as held:
                 control.stop(held)
-                return RunCounts(0, 0), None
+                return RunCounts(0, 0), _Ended()
             if lock is not None:
                 stack.callback(lock.release)
             sink = await self.worker.run(partial(self._open_outputs, source))
@@ -143,17 +153,28 @@ class InputRun:
                 emit=emit,
                 warn=self.job.notices.warn,
             )
-            counts = await build_pipeline(parts).run()
-            return counts, await self._publish(sink, control)
+            pipeline = build_pipeline(parts)
+            await pipeline.run()
+            ended = await self._publish(sink, pipeline, control)
+            return pipeline.counts, ended
 
-    async def _publish(self, sink: OutcomeSink, control: RunControl) -> Published | None:
-        if control.is_stopping:
-            return None
+    async def _publish(self, sink: OutcomeSink, pipeline: Pipeline, control: RunControl) -> _Ended:
+        """Publish a whole run; of one that stopped what is done, if the user wants that."""
         try:
-            return await self.worker.run(sink.publish)
-        except OutputError as error:
+            if not control.is_stopping:
+                return _Ended(await self.worker.run(sink.publish))
+            if self._wants_partial(control):
+                await pipeline.set_aside()
+                return _Ended(await self.worker.run(sink.publish))
+        except (OutputError, InputError) as error:
+            if control.is_stopping:
+                self.job.notices.warn("not_published", f"{error}; nothing is published")
             control.stop(error)
-            return None
+        return _Ended(None, await self.worker.run(sink.abandon))
+
+    def _wants_partial(self, control: RunControl) -> bool:
+        is_local = isinstance(control.reason, OutputError | InputError)
+        return self.job.loaded.settings.publish_partial and not is_local
 
     async def _tick(self, watcher: Watcher, emit: Callable[[Event], None]) -> None:
         while True:

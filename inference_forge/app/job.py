@@ -11,6 +11,7 @@ from inference_forge.app.notices import Notices
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence
+    from pathlib import Path
 
     from inference_forge.app.places import Places
     from inference_forge.engine.pipeline import RunCounts
@@ -54,6 +55,7 @@ class InputResult:
         tally: everything counted.
         published: where the files are; None when the run stopped and nothing was published.
         stop: why it stopped early, None when it did not.
+        partials: unfinished files that a stopped run left; the next one replaces them.
     """
 
     name: str
@@ -61,6 +63,7 @@ class InputResult:
     tally: Tally
     published: Published | None
     stop: ForgeError | None
+    partials: tuple[Path, ...] = ()
 
     def exit_code(self, max_failure_rate: float) -> int:
         """Return the exit code that this input alone would give."""

@@ -55,10 +55,12 @@ def open_outputs(
         OutputError: an output cannot be written.
     """
     settings = job.loaded.settings
+    pending_format = _format_like(name, settings.input_format, source)
     targets = targets_for(
         name,
         output=settings.output,
         failures=settings.failures,
+        pending_suffix=f".{pending_format.kind}",
         state_dir=job.places.state,
         run_id=job.run_id,
     )
@@ -70,11 +72,14 @@ def open_outputs(
         has_bom=source.had_bom,
     )
     inputs = [] if name == STDIN else [Path(name)]
+    pending = targets.pending if settings.publish_partial else None
     if targets.results is not None:
         return open_sink(
             targets.results,
             targets.failures,
             columns=source.columns,
+            pending=pending,
+            pending_format=pending_format,
             inputs=inputs,
             options=options,
             default_format=_default_format(targets, name, settings.input_format, source),
@@ -82,7 +87,13 @@ def open_outputs(
     if job.stdout is None:
         raise OutputError("standard output is closed: redirect it, or name a results file with -o")
     return open_stream_sink(
-        job.stdout, targets.failures, columns=source.columns, inputs=inputs, options=options
+        job.stdout,
+        targets.failures,
+        columns=source.columns,
+        pending=pending,
+        pending_format=pending_format,
+        inputs=inputs,
+        options=options,
     )
 
 

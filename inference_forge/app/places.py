@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Final
 import platformdirs
 
 from inference_forge.adapters.private_directory import make_private_directory
+from inference_forge.adapters.sinks.targets import is_device
 from inference_forge.errors import OutputError, UsageError
 
 if TYPE_CHECKING:
@@ -19,7 +20,7 @@ if TYPE_CHECKING:
 APP_NAME: Final = "inference-forge"
 STDIN: Final = "-"
 STDOUT: Final = "-"
-WRITTEN_SUFFIXES: Final = (".results", ".pending")
+WRITTEN_SUFFIXES: Final = (".results",)
 OWN_SUFFIXES: Final = (".results", ".failures", ".pending")
 
 
@@ -34,10 +35,11 @@ class Places:
 
 @dataclass(frozen=True, slots=True)
 class Targets:
-    """Where one input's outcomes go; `results` is None for stdout."""
+    """Where one input's rows go; `results` is None for stdout."""
 
     results: Path | None
     failures: Path
+    pending: Path
 
 
 def user_places(environ: Mapping[str, str], warn: Callable[[str, str], None]) -> Places:
@@ -62,15 +64,17 @@ def targets_for(
     *,
     output: str | None,
     failures: str | None,
+    pending_suffix: str,
     state_dir: Path,
     run_id: str,
 ) -> Targets:
-    """Return where the outcomes of `input_name` go.
+    """Return where the rows of `input_name` go.
 
     Arguments:
         input_name: a path, or `-` for stdin.
         output: the user's choice, `-` for stdout, None for the default.
         failures: the user's choice, None for the default.
+        pending_suffix: that of the input's format: pending rows are to be read again.
         state_dir: holds the failures of a run that writes to stdout.
         run_id: names them.
 
@@ -78,12 +82,20 @@ def targets_for(
         OutputError: the directory for failures cannot be created.
     """
     results = results_path(input_name, output)
-    if failures is not None:
-        return Targets(results, Path(failures))
-    if results is not None:
+    if results is not None and not is_device(results):
         stem, suffix = split_suffix(results.name)
         stem = stem.removesuffix(".results")
-        return Targets(results, results.with_name(f"{stem}.failures{suffix}"))
+        return Targets(
+            results,
+            Path(failures)
+            if failures is not None
+            else results.with_name(f"{stem}.failures{suffix}"),
+            results.with_name(f"{stem}.pending{pending_suffix}"),
+        )
+    if failures is not None:
+        stem = split_suffix(Path(failures).name)[0].removesuffix(".failures")
+        pending = Path(failures).with_name(f"{stem}.pending{pending_suffix}")
+        return Targets(results, Path(failures), pending)
     directory = state_dir / "failures"
     try:
         make_private_directory(directory)
@@ -92,7 +104,11 @@ def targets_for(
             f"{directory}: cannot be created for failures: {exc.strerror}; name a file with "
             "--failures"
         ) from exc
-    return Targets(None, directory / f"{run_id}.failures.jsonl")
+    return Targets(
+        results,
+        directory / f"{run_id}.failures.jsonl",
+        directory / f"{run_id}.pending{pending_suffix}",
+    )
 
 
 def is_own_output(path: Path) -> bool:

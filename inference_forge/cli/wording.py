@@ -70,6 +70,9 @@ def summary_lines(result: InputResult) -> list[str]:
         rows.append(("results", str(published.results or "standard output")))
         if published.failures is not None:
             rows.append(("failures", str(published.failures)))
+        if published.pending is not None:
+            rows.append(("pending", str(published.pending)))
+    rows += [("partial", f"{path}, replaced by the next run") for path in result.partials]
     return [f"{name:<10}  {value}" for name, value in rows]
 
 
@@ -82,8 +85,10 @@ def stop_line(result: InputResult, *, keeps_answers: bool) -> str:
     again = "resumes" if keeps_answers else "starts anew (--no-cache keeps no answers)"
     is_mended_by_time = isinstance(stop, Interrupted | TryLater)
     condition = "" if is_mended_by_time else "when that is mended, "
+    is_set_aside = result.published is not None and result.published.pending is not None
+    pending = "pending and set aside" if is_set_aside else "read and pending"
     return (
-        f"{reason}; {counts.written:,} rows done, {counts.pending:,} read and pending; "
+        f"{reason}; {counts.written:,} rows done, {counts.pending:,} {pending}; "
         f"{condition}the same command {again}"
     )
 

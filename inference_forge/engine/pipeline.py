@@ -13,26 +13,19 @@ from __future__ import annotations
 
 from collections import Counter
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Final, assert_never
+from typing import TYPE_CHECKING, Final
 
 import anyio
 
 from inference_forge.core.reorder import Reorderer
 from inference_forge.engine.commit import Committer, Settled
+from inference_forge.engine.intake import Intake
 from inference_forge.engine.outcomes import OutcomeBook
 from inference_forge.engine.scheduler import Scheduler
 from inference_forge.engine.window import Window
 from inference_forge.errors import InputError, OutputError, ProviderRefused
-from inference_forge.events import ColumnsRecognised, LateFailures, RowsRead
-from inference_forge.models import (
-    CellRecord,
-    Classification,
-    JsonRecord,
-    RawRecord,
-    RejectedRow,
-    ResolvedRow,
-    Ticket,
-)
+from inference_forge.events import LateFailures
+from inference_forge.models import Classification, RejectedRow, ResolvedRow, Ticket
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
@@ -47,9 +40,6 @@ if TYPE_CHECKING:
     from inference_forge.events import Event
     from inference_forge.models import Row
     from inference_forge.ports import OutcomeSink, ResultCache, TicketSource, Worker
-
-BLOCK_ROWS: Final = 500
-"""Rows read, looked up and written together: the size of one block look-up in the cache."""
 
 REFUSED_GRACE_S: Final = 2.0
 """What is in flight when the provider refuses the key will be refused as well."""
@@ -111,10 +101,15 @@ class Pipeline:
 
     def __init__(self, stages: Stages, *, window: Window | None = None, keep_order: bool) -> None:
         self._stages = stages
-        self._window = window or Window()
+        self._intake = Intake(
+            source=stages.source,
+            reader=stages.reader,
+            window=window or Window(),
+            emit=stages.emit,
+            warn=stages.warn,
+        )
         self._book = OutcomeBook(stages.emit)
         self._reorderer = Reorderer() if keep_order else None
-        self._read = 0
         self._written = 0
         self._late_failures: Counter[str] = Counter()
         self._can_write = True
@@ -138,7 +133,37 @@ class Pipeline:
                 async with rows_in, settled_in:
                     await self._ask(rows_in, settled_in)
             background.cancel_scope.cancel()
-        return RunCounts(self._read, self._written)
+        return self.counts
+
+    @property
+    def counts(self) -> RunCounts:
+        """Return where the rows are."""
+        return RunCounts(self._intake.read, self._written)
+
+    async def set_aside(self) -> RunCounts:
+        """Hand the rows without an outcome to the sink, after a stop; of a file also the rest.
+
+        Rows of the rest that never become a ticket have their outcome: they fail as always.
+
+        Raises:
+            InputError: the rest cannot be read.
+            OutputError: the disk refuses.
+        """
+        while True:
+            await self._set_aside(self._intake.take_open())
+            if not self._intake.can_go_on:
+                return self.counts
+            await self._intake.next_block()
+
+    async def _set_aside(self, rows: Sequence[Row]) -> None:
+        stages = self._stages
+        await self._write_block(
+            [self._book.rejected(row) for row in rows if isinstance(row, RejectedRow)]
+        )
+        self._book.announce()
+        tickets = [row for row in rows if isinstance(row, Ticket)]
+        if tickets:
+            await stages.worker.run(lambda: stages.sink.write_pending(tickets))
 
     async def _ask(
         self,
@@ -172,29 +197,15 @@ class Pipeline:
         stages = self._stages
         with stages.control.interruptible():
             while True:
-                await self._window.wait_for_room()
+                await self._intake.wait_for_room()
                 try:
-                    block = await stages.reader.run(lambda: stages.source.read_block(BLOCK_ROWS))
+                    block = await self._intake.next_block()
                 except InputError as error:
                     stages.control.stop(error)
                     return
-                self._count_read(block)
                 if not block:
                     return
                 await self._look_up(block, rows)
-
-    def _count_read(self, block: Sequence[Row]) -> None:
-        source = self._stages.source
-        if self._read == 0:
-            self._stages.emit(ColumnsRecognised(source.reading))
-        for warned in source.warnings:
-            self._stages.warn(warned.code, warned.message)
-        progress = source.progress()
-        self._read += len(block)
-        self._window.add(len(block), sum(map(_chars, block)))
-        self._stages.emit(
-            RowsRead(len(block), not block, progress.bytes_read, progress.bytes_total)
-        )
 
     async def _look_up(
         self, block: Sequence[Row], rows: MemoryObjectSendStream[list[ResolvedRow]]
@@ -273,7 +284,7 @@ class Pipeline:
             except OutputError as error:
                 self._can_write = False
                 stages.control.stop(error)
-        self._window.remove(len(ready), sum(_chars(row.row) for row in ready))
+        self._intake.close((row.row for row in ready), are_written=self._can_write)
 
     def _note_late_failures(self) -> None:
         sink = self._stages.sink
@@ -283,17 +294,3 @@ class Pipeline:
             self._late_failures = late
         for warned in sink.warnings:
             self._stages.warn(warned.code, warned.message)
-
-
-def _chars(row: Row) -> int:
-    """Return about how much memory `row` takes: its text, and the columns passed through."""
-    text = len(row.text) if isinstance(row, Ticket) else 0
-    match row.record:
-        case CellRecord(cells=cells):
-            return text + sum(map(len, cells))
-        case JsonRecord(raw=raw):
-            return text + len(raw)
-        case RawRecord(text=raw_text):
-            return text + len(raw_text)
-        case _:
-            assert_never(row.record)

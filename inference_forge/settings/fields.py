@@ -120,6 +120,10 @@ class Settings:
     keep_reasoning: Annotated[
         bool, Doc("Add a column with what the model thought aloud.", _OUTPUT)
     ] = False
+    publish_partial: Annotated[
+        bool,
+        Doc("After a stop, write what is done, and INPUT.pending.EXT with the rest.", _OUTPUT),
+    ] = False
     max_failure_rate: Annotated[
         float, Ge(0), Le(1), Doc("Share of failed rows that still exits with 0.", _OUTPUT)
     ] = 0.0

@@ -254,7 +254,8 @@ def test_objects_with_ever_new_members_do_not_fill_the_memory(tmp_path: Path) ->
     rows = [labelled(obj(f'{{"a{i}":1}}')) for i in range(2_500)]
     written = write(tmp_path, rows[:1], rows[1:], to="jsonl")
     assert len(written.results.splitlines()) == 2_500
-    encoder = written.sink._result_encoder
+    assert written.sink._encoders is not None
+    encoder = written.sink._encoders.results
     assert isinstance(encoder, ObjectEncoder)
     assert len(encoder._known_keys) <= 1_000
 

@@ -24,7 +24,9 @@ from inference_forge.adapters.sinks import (
 )
 from inference_forge.adapters.sinks.options import OutputKind
 from inference_forge.errors import OutputError, UsageError
+from inference_forge.models import Ticket
 from inference_forge.ports import Published
+from inference_forge.settings import CsvGuard
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -486,3 +488,115 @@ def test_failures_that_cannot_be_opened_stop_the_run(tmp_path: Path) -> None:
     with pytest.raises(OutputError):
         sink.write_block([BAD])
     sink.abandon()
+
+
+# --- rows without an outcome ----------------------------------------------------------------
+
+
+def test_pending_rows_stand_in_a_file_of_their_own_as_they_came(tmp_path: Path) -> None:
+    """Nothing is added, quoted otherwise or guarded: it is to be read again."""
+    results, pending = tmp_path / "out.csv", tmp_path / "rest.csv"
+    rows = [cells(("a", "b"), "=1+1", 'x"y,z'), cells(("a", "b"), "", "p\nq")]
+    sink = open_sink(
+        results,
+        tmp_path / "bad.csv",
+        columns=("a", "b"),
+        pending=pending,
+        pending_format=CSV,
+        options=SinkOptions(guard=CsvGuard.ALL),
+    )
+    sink.write_pending([Ticket(0, "text", row) for row in rows])
+    assert names(tmp_path) == ["out.csv.partial", "rest.csv.partial"]
+    assert sink.publish() == Published(results, None, pending)
+    assert pending.read_text() == 'a,b\n=1+1,"x""y,z"\n,"p\nq"\n'
+    assert results.read_text().startswith("a,b,category")
+
+
+@pytest.mark.parametrize(
+    ("kind", "text"),
+    [
+        (OutputKind.JSONL, '{"a":1.50, "b":{}}\n{}\n'),
+        (OutputKind.JSON, '[\n{"a":1.50, "b":{}},\n{}\n]\n'),
+    ],
+)
+def test_pending_objects_are_untouched(tmp_path: Path, kind: OutputKind, text: str) -> None:
+    """Byte for byte."""
+    pending = tmp_path / "rest"
+    sink = open_sink(
+        tmp_path / "out.jsonl",
+        tmp_path / "bad.jsonl",
+        columns=None,
+        pending=pending,
+        pending_format=OutputFormat(kind),
+    )
+    sink.write_pending([Ticket(0, "text", obj('{"a":1.50, "b":{}}'))])
+    sink.write_pending([Ticket(0, "text", obj("{}"))])
+    sink.publish()
+    assert pending.read_text() == text
+
+
+def test_pending_rows_of_before_go_when_there_are_none(tmp_path: Path) -> None:
+    """But only where the user asked for pending rows: else the file is somebody's own."""
+    pending = tmp_path / "rest.jsonl"
+    pending.write_text("{}")
+    open_sink(tmp_path / "out.jsonl", tmp_path / "bad.jsonl", columns=None).publish()
+    assert pending.exists()
+    sink = open_sink(tmp_path / "out.jsonl", tmp_path / "bad.jsonl", columns=None, pending=pending)
+    assert sink.publish().pending is None
+    assert not pending.exists()
+
+
+def test_without_a_place_nothing_is_set_aside(tmp_path: Path) -> None:
+    """That would lose rows without a word."""
+    sink = open_sink(tmp_path / "out.jsonl", tmp_path / "bad.jsonl", columns=None)
+    with pytest.raises(ValueError, match="no file was named"):
+        sink.write_pending([Ticket(0, "text", obj("{}"))])
+    sink.abandon()
+
+
+def test_failures_and_pending_rows_are_final_before_the_results(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Whoever sees new results sees what goes with them."""
+    order: list[str] = []
+    reveal = targets.FileTarget.reveal
+
+    def noted(target: targets.FileTarget) -> Path:
+        order.append(target._final.name)
+        return reveal(target)
+
+    monkeypatch.setattr(targets.FileTarget, "reveal", noted)
+    sink = open_sink(
+        tmp_path / "out.jsonl",
+        tmp_path / "bad.jsonl",
+        columns=None,
+        pending=tmp_path / "rest.jsonl",
+    )
+    sink.write_block([GOOD, BAD])
+    sink.write_pending([Ticket(0, "text", obj("{}"))])
+    sink.publish()
+    assert order == ["bad.jsonl", "rest.jsonl", "out.jsonl"]
+
+
+@pytest.mark.parametrize("other", ["out.jsonl", "bad.jsonl"])
+def test_pending_rows_need_a_file_of_their_own(tmp_path: Path, other: str) -> None:
+    """They would replace what is done."""
+    with pytest.raises(UsageError, match="cannot be the same file"):
+        open_sink(
+            tmp_path / "out.jsonl", tmp_path / "bad.jsonl", columns=None, pending=tmp_path / other
+        )
+
+
+# --- what an abandoned run leaves -------------------------------------------------------------
+
+
+def test_an_abandoned_sink_tells_what_it_left(tmp_path: Path) -> None:
+    """An empty partial file is of no use to anybody."""
+    sink = open_sink(tmp_path / "out.jsonl", tmp_path / "bad.jsonl", columns=None)
+    sink.write_block([GOOD])
+    assert sink.abandon() == (tmp_path / "out.jsonl.partial",)
+    assert sink.abandon() == (tmp_path / "out.jsonl.partial",)
+    again = open_sink(tmp_path / "out.jsonl", tmp_path / "bad.jsonl", columns=None)
+    assert again.abandon() == ()
+    assert again.abandon() == ()
+    assert names(tmp_path) == []

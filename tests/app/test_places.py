@@ -8,25 +8,38 @@ from pathlib import Path
 
 import pytest
 
-from inference_forge.app.places import is_own_output, split_suffix, targets_for, user_places
+from inference_forge.app.places import (
+    Targets,
+    is_own_output,
+    split_suffix,
+    targets_for,
+    user_places,
+)
 from inference_forge.errors import OutputError, UsageError
 
 
 def targets(name: str, **choices: str | None) -> tuple[str | None, str]:
     """Return the names of the results and failures files."""
-    found = targets_for(
+    found = found_targets(name, **choices)
+    return None if found.results is None else str(found.results), str(found.failures)
+
+
+def found_targets(name: str, **choices: str | None) -> Targets:
+    """Return where the rows of a TSV go."""
+    return targets_for(
         name,
         output=choices.get("output"),
         failures=choices.get("failures"),
+        pending_suffix=".tsv",
         state_dir=Path("state"),
         run_id="run",
     )
-    return None if found.results is None else str(found.results), str(found.failures)
 
 
 @pytest.mark.parametrize(
     ("name", "choices", "results", "failures"),
     [
+        ("a.csv", {"output": "/dev/null"}, "/dev/null", "state/failures/run.failures.jsonl"),
         ("a.csv", {}, "a.results.csv", "a.failures.csv"),
         ("d/a.jsonl.gz", {}, "d/a.results.jsonl.gz", "d/a.failures.jsonl.gz"),
         ("a", {"output": "x"}, "x", "x.failures"),
@@ -43,6 +56,23 @@ def targets(name: str, **choices: str | None) -> tuple[str | None, str]:
 def test_targets(name: str, choices: dict[str, str], results: str | None, failures: str) -> None:
     """Results beside the input, failures beside the results, or where the user says."""
     assert targets(name, **choices) == (results, failures)
+
+
+@pytest.mark.parametrize(
+    ("name", "choices", "pending"),
+    [
+        ("a.csv", {}, "a.pending.tsv"),
+        ("d/a.tsv.gz", {"output": "d/x.results.jsonl.gz"}, "d/x.pending.tsv"),
+        ("a.csv", {"failures": "e/f.csv"}, "a.pending.tsv"),
+        ("-", {}, "state/failures/run.pending.tsv"),
+        ("-", {"failures": "e/f.failures.jsonl"}, "e/f.pending.tsv"),
+    ],
+)
+def test_pending_rows_keep_the_inputs_format(
+    name: str, choices: dict[str, str], pending: str
+) -> None:
+    """They stand beside the results, else where the failures are."""
+    assert str(found_targets(name, **choices).pending) == pending
 
 
 def test_forge_does_not_read_its_own_output_by_mistake() -> None:

@@ -283,3 +283,48 @@ def test_a_second_run_on_one_output_exits_75_at_once(isolated: Path) -> None:
         gate.set()
         assert finish(first).code == 0
     assert len(read_csv(isolated / "in.results.csv")) == 8
+
+
+def test_a_stopped_run_publishes_what_is_done_when_asked(isolated: Path) -> None:
+    """Results and pending rows together are all rows; the same command then finishes."""
+    many(isolated / "in.csv", 40)
+
+    def hang(number: int, body: Any) -> Reply:
+        return always_good(number, body) if number < 10 else Reply(hangs=True)
+
+    arguments = ("classify", "in.csv", "--publish-partial", "--grace", "100ms")
+    with ScriptedServer(hang) as server:
+        process = spawn(*arguments, *ask(server))
+        wait_until(lambda: len(server.requests) > 10)
+        process.send_signal(signal.SIGTERM)
+        done = finish(process)
+    assert done.code == 143
+    assert "pending and set aside; the same command resumes" in done.last
+    assert done.summary["pending"] == "in.pending.csv"
+    results, pending = read_csv(isolated / "in.results.csv"), read_csv(isolated / "in.pending.csv")
+    assert 0 < len(results) <= 10
+    ids = [row["id"] for row in results + pending]
+    assert sorted(ids) == sorted(row["id"] for row in read_csv(isolated / "in.csv"))
+    with ScriptedServer(always_good) as server:
+        assert forge_process(*arguments, *ask(server)).code == 0
+    assert len(read_csv(isolated / "in.results.csv")) == 40
+    assert sorted(p.name for p in isolated.iterdir()) == ["in.csv", "in.results.csv"]
+
+
+def test_a_stopped_run_says_what_it_left(isolated: Path) -> None:
+    """The partial file has a name, and the next run replaces it."""
+    many(isolated / "in.csv", 40)
+
+    def hang(number: int, body: Any) -> Reply:
+        return always_good(number, body) if number < 10 else Reply(hangs=True)
+
+    with ScriptedServer(hang) as server:
+        process = spawn("classify", *ask(server, "in.csv"), "--grace", "100ms")
+        wait_until(lambda: len(server.requests) > 10)
+        process.send_signal(signal.SIGTERM)
+        done = finish(process)
+    assert done.code == 143
+    left = isolated / "in.results.csv.partial"
+    assert left.exists()
+    assert any(f"{left}, replaced by the next run" in line for line in done.lines)
+    assert not (isolated / "in.results.csv").exists()

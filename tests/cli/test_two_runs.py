@@ -47,20 +47,25 @@ def test_runs_that_share_a_cache_pay_once(isolated: Path) -> None:
 
 
 def test_a_killed_run_leaves_its_tickets_to_the_other(isolated: Path) -> None:
-    """Asked about again: the 4 in flight at the kill, and 4 answered and not yet committed."""
-    tickets(isolated / "tickets.csv", *TEXTS)
+    """Asked about again: what was in flight at the kill, or answered and not yet committed.
+
+    Of the hundred or so that the first run asked about that is a small part, even on a machine so
+    busy that a commit takes half a second.
+    """
+    texts = [f"the printer of room {number} is broken" for number in range(300)]
+    tickets(isolated / "tickets.csv", *texts)
     with ScriptedServer(slowly) as server:
         arguments = ("--provider", "openai", "--base-url", server.url, "--model", "m")
         limit = ("--concurrency", "4")
         first = spawn("classify", "tickets.csv", "-o", "one.csv", *arguments, *limit)
         assert server.wait_until(lambda s: len(s.requests) > 20)
         second = spawn("classify", "tickets.csv", "-o", "other.csv", *arguments, *limit)
-        assert server.wait_until(lambda s: len(s.requests) > 60)
+        assert server.wait_until(lambda s: len(s.requests) > 200)
         first.kill()
         finish(first)
         done = finish(second)
         assert done.code == 0, done.err
-        assert len(asked(server)) == 120
-        assert len(server.requests) <= 120 + 8
-    assert len(read_csv(isolated / "other.csv")) == 120
+        assert len(asked(server)) == 300
+        assert len(server.requests) <= 300 + 40
+    assert len(read_csv(isolated / "other.csv")) == 300
     assert not (isolated / "one.csv").exists()

@@ -81,6 +81,16 @@ class FailureColumns:
         return [failure.code, failure.detail, failure.attempts, tokens]
 
 
+class NoColumns:
+    """What a file of untouched rows adds."""
+
+    names: tuple[str, ...] = ()
+
+    def values(self, _row: ResolvedRow) -> list[Value]:
+        """Return nothing."""
+        return []
+
+
 def plain_decimal(amount: Decimal) -> str:
     """Return the amount without exponent, and without zeros that say nothing."""
     text = f"{amount:f}"

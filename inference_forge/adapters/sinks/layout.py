@@ -9,6 +9,7 @@ from inference_forge.adapters.sinks.added import (
     COLLISION_PREFIX,
     AddedColumns,
     FailureColumns,
+    NoColumns,
     ResultColumns,
     collisions,
     free_prefix,
@@ -21,6 +22,7 @@ from inference_forge.core.json_text import load
 from inference_forge.errors import UsageError
 from inference_forge.events import Warned
 from inference_forge.models import Failure, JsonRecord
+from inference_forge.settings import CsvGuard
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -44,19 +46,21 @@ class Encoder(Protocol):
 
 @dataclass(frozen=True, slots=True)
 class Encoders:
-    """The encoders of a run's two files."""
+    """The encoders of a run's files."""
 
     results: Encoder
     failures: Encoder
+    pending: Encoder
 
 
 class Layout:
-    """The columns of both files.
+    """The columns of all files.
 
     Arguments:
         columns: the input's columns; None when its rows are objects.
         results: format of the results.
         failures: format of the failures.
+        pending: format of the rows without an outcome.
         options: what is added, kept and guarded.
 
     Raises:
@@ -70,11 +74,13 @@ class Layout:
         *,
         results: OutputFormat,
         failures: OutputFormat,
+        pending: OutputFormat,
         options: SinkOptions,
     ) -> None:
         self._columns = columns
         self._results = results
         self._failures = failures
+        self._pending = pending
         self._options = options
         self._added = ResultColumns(options.fields, has_reasoning=options.has_reasoning)
         self._warnings: list[Warned] = []
@@ -118,6 +124,9 @@ class Layout:
                 prefix=self._failure_prefix(failures, columns),
                 is_kept=None,
             ),
+            pending=self._encoder(
+                self._pending, NoColumns(), columns=columns, prefix="", is_kept=None
+            ),
         )
 
     def _encoder(
@@ -138,7 +147,8 @@ class Layout:
                 prefix=prefix,
                 columns=columns,
                 is_kept=is_kept,
-                guard=self._options.guard,
+                # What is fed in again must read as it did.
+                guard=self._options.guard if added.names else CsvGuard.OFF,
                 has_bom=self._options.has_bom,
                 is_strict=is_strict,
             )

@@ -116,7 +116,7 @@ class ObjectEncoder:
         if self._keep or self._drop:
             raw = self._filtered(raw)
             keys = keys if raw != b"{}" else ()
-        joint = b"," if keys else b""
+        joint = b"," if keys and self._names else b""
         return raw[:-1] + joint + _dump(self._members(row, prefix))[1:]
 
     def _filtered(self, raw: bytes) -> bytes:

@@ -3,10 +3,13 @@
 from __future__ import annotations
 
 import os
+from dataclasses import dataclass
 from functools import partial
+from itertools import combinations
 from typing import TYPE_CHECKING, BinaryIO
 
 from inference_forge.adapters.sinks.layout import Layout
+from inference_forge.adapters.sinks.optional import OptionalTarget
 from inference_forge.adapters.sinks.options import (
     OutputFormat,
     OutputKind,
@@ -28,6 +31,8 @@ if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
     from pathlib import Path
 
+    from inference_forge.adapters.sinks.targets import Target
+
 _LINES = OutputFormat(OutputKind.JSONL)
 _DEFAULT_OPTIONS = SinkOptions()
 
@@ -36,19 +41,24 @@ def open_sink(
     results: Path,
     failures: Path,
     *,
+    pending: Path | None = None,
+    pending_format: OutputFormat = _LINES,
     columns: tuple[str, ...] | None,
     inputs: Sequence[Path] = (),
     options: SinkOptions = _DEFAULT_OPTIONS,
     default_format: OutputFormat | None = None,
 ) -> FileSink:
-    """Open a results file and, once there is a failure, a failures file.
+    """Open a results file and, once there is something for them, the files beside it.
 
     Each is written as `NAME.partial` beside its target and renamed when whole; what is at the
     target is replaced then. Devices and FIFOs are written directly.
 
     Arguments:
         results: the results file; its extension is its format.
-        failures: the failures file, likewise; removed at the end if nothing failed.
+        failures: takes failed rows, likewise; removed at the end if nothing failed.
+        pending: takes rows without an outcome, likewise; removed at the end if there are none.
+            None where no rows will be set aside.
+        pending_format: its format, which is the input's.
         columns: the input's columns, from the source; None when its rows are objects.
         inputs: files that are read and must not be written.
         options: what is written besides the input's own columns, and how.
@@ -59,63 +69,101 @@ def open_sink(
             or the options do not fit the input's columns.
         OutputError: the results file cannot be created, or the failures' directory not written.
     """
-    _check_places(results, failures, inputs)
-    results_format = format_of(str(results), default_format)
-    failures_format = format_of(str(failures), default_format)
-    layout = Layout(columns, results=results_format, failures=failures_format, options=options)
-    target = open_target(results, is_gzip=results_format.is_gzip)
-    return FileSink(
-        layout,
-        results=target,
-        open_failures=partial(open_target, failures, is_gzip=failures_format.is_gzip),
-        remove_failures=partial(remove, failures),
+    _check_places(results, failures, pending, inputs)
+    formats = _Formats(
+        format_of(str(results), default_format),
+        format_of(str(failures), default_format),
+        pending_format,
     )
+    layout = _layout(columns, formats, options)
+    target = open_target(results, is_gzip=formats.results.is_gzip)
+    return _sink(layout, formats, target, failures, pending)
 
 
 def open_stream_sink(
     stream: BinaryIO,
     failures: Path,
     *,
+    pending: Path | None = None,
+    pending_format: OutputFormat = _LINES,
     columns: tuple[str, ...] | None,
     inputs: Sequence[Path] = (),
     options: SinkOptions = _DEFAULT_OPTIONS,
     default_format: OutputFormat = _LINES,
 ) -> FileSink:
-    """Write results to `stream` as JSON lines, each block at once, and failures to a file.
+    """Write results to `stream` as JSON lines, each block at once, and the rest to files.
 
     Arguments:
         stream: binary, for example standard output; left open.
-        failures: the failures file, created for the first failure.
+        failures: takes failed rows; removed at the end if nothing failed.
+        pending: takes rows without an outcome, as with `open_sink`.
+        pending_format: its format.
         columns: the input's columns, from the source; None when its rows are objects.
         inputs: files that are read and must not be written.
         options: what is written besides the input's own columns, and how.
-        default_format: the failures' format when their name has no known extension.
+        default_format: the files' format when their names have no known extension.
 
     Raises:
-        UsageError: the failures file is an input, a directory, in no directory, or the options
-            do not fit the input's columns.
+        UsageError: a file is an input, a directory, in no directory, or the options do not fit
+            the input's columns.
         OutputError: the failures' directory cannot be written.
     """
-    _check_place(failures, inputs)
-    failures_format = format_of(str(failures), default_format)
-    layout = Layout(columns, results=_LINES, failures=failures_format, options=options)
-    return FileSink(
-        layout,
-        results=StreamTarget(stream, "standard output", path=None, is_gzip=False),
-        open_failures=partial(open_target, failures, is_gzip=failures_format.is_gzip),
-        remove_failures=partial(remove, failures),
+    for path in (failures, pending):
+        if path is not None:
+            _check_place(path, inputs)
+    target = StreamTarget(stream, "standard output", path=None, is_gzip=False)
+    formats = _Formats(_LINES, format_of(str(failures), default_format), pending_format)
+    return _sink(_layout(columns, formats, options), formats, target, failures, pending)
+
+
+@dataclass(frozen=True, slots=True)
+class _Formats:
+    results: OutputFormat
+    failures: OutputFormat
+    pending: OutputFormat
+
+
+def _layout(columns: tuple[str, ...] | None, formats: _Formats, options: SinkOptions) -> Layout:
+    return Layout(
+        columns,
+        results=formats.results,
+        failures=formats.failures,
+        pending=formats.pending,
+        options=options,
     )
 
 
-def _check_places(results: Path, failures: Path, inputs: Sequence[Path]) -> None:
-    """Refuse two outputs that would destroy an input or each other."""
-    _check_place(results, inputs)
-    _check_place(failures, inputs)
-    if not is_device(results) and resolved(results) == resolved(failures):
-        raise UsageError(
-            f"{results}: results and failures cannot be the same file; choose another with "
-            "--failures."
-        )
+def _sink(
+    layout: Layout, formats: _Formats, results: Target, failures: Path, pending: Path | None
+) -> FileSink:
+    return FileSink(
+        layout,
+        results=results,
+        failures=_optional(failures, formats.failures),
+        pending=None if pending is None else _optional(pending, formats.pending),
+    )
+
+
+def _optional(path: Path, form: OutputFormat) -> OptionalTarget:
+    return OptionalTarget(partial(open_target, path, is_gzip=form.is_gzip), partial(remove, path))
+
+
+def _check_places(
+    results: Path, failures: Path, pending: Path | None, inputs: Sequence[Path]
+) -> None:
+    """Refuse outputs that would destroy an input or each other."""
+    named = [(results, "results"), (failures, "failures")]
+    if pending is not None:
+        named.append((pending, "pending rows"))
+    for path, _ in named:
+        _check_place(path, inputs)
+    files = [(resolved(path), path, name) for path, name in named if not is_device(path)]
+    for (final, path, name), (other, _, other_name) in combinations(files, 2):
+        if final == other:
+            raise UsageError(
+                f"{path}: {name} and {other_name} cannot be the same file; choose another with "
+                "--failures."
+            )
 
 
 def _check_place(path: Path, inputs: Iterable[Path]) -> None:

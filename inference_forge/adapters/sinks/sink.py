@@ -6,30 +6,42 @@ from collections import Counter
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
-from inference_forge.models import Classification, Failure, JsonRecord
+from inference_forge.models import (
+    Classification,
+    Failure,
+    JsonRecord,
+    ResolvedRow,
+    Spending,
+    Ticket,
+)
 from inference_forge.ports import Published
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Mapping, Sequence
+    from collections.abc import Iterable, Mapping, Sequence
+    from pathlib import Path
 
-    from inference_forge.adapters.sinks.layout import Encoder, Layout
+    from inference_forge.adapters.sinks.layout import Encoders, Layout
+    from inference_forge.adapters.sinks.optional import OptionalTarget
     from inference_forge.adapters.sinks.targets import Target
     from inference_forge.events import Warned
-    from inference_forge.models import ResolvedRow
 
 # While an input of objects has shown none that is readable, its rows are held back, because the
 # first object names the columns. An input of nothing else must not fill the memory.
 _MAX_HELD_BACK = 1_000
 
+# Encoders take resolved rows; those set aside have only their record.
+_PENDING = Failure("pending", "")
+_NOTHING = Spending()
+
 
 class FileSink:
-    """An `OutcomeSink` over two targets.
+    """An `OutcomeSink` over its targets.
 
     Arguments:
         layout: decides the columns.
         results: takes classified rows.
-        open_failures: opens the target of failed rows; called for the first one.
-        remove_failures: removes what an earlier run left there; called when none failed.
+        failures: takes failed rows.
+        pending: takes rows without an outcome; None where none will be set aside.
     """
 
     def __init__(
@@ -37,16 +49,14 @@ class FileSink:
         layout: Layout,
         *,
         results: Target,
-        open_failures: Callable[[], Target],
-        remove_failures: Callable[[], None],
+        failures: OptionalTarget,
+        pending: OptionalTarget | None,
     ) -> None:
         self._layout = layout
         self._results = results
-        self._open_failures = open_failures
-        self._remove_failures = remove_failures
-        self._failures: Target | None = None
-        self._result_encoder: Encoder | None = None
-        self._failure_encoder: Encoder | None = None
+        self._failures = failures
+        self._pending = pending
+        self._encoders: Encoders | None = None
         self._held_back: list[ResolvedRow] = []
         self._late_failures: Counter[str] = Counter()
 
@@ -67,15 +77,27 @@ class FileSink:
             OutputError: the disk or pipe refuses.
             BrokenPipeError: the reader of a pipe has gone.
         """
-        if self._result_encoder is None:
+        if self._encoders is None:
             self._held_back += rows
             if not self._can_decide():
                 return
             rows, self._held_back = self._held_back, []
         self._write(rows)
 
+    def write_pending(self, tickets: Sequence[Ticket]) -> None:
+        """Append rows without an outcome, as they came in, to a file of their own.
+
+        Raises:
+            OutputError: the disk refuses.
+        """
+        if self._pending is None:
+            raise ValueError("no file was named for pending rows")
+        encoder = self._decided(tickets).pending
+        rows = (ResolvedRow(t, _PENDING, None, cache_hit=False, spending=_NOTHING) for t in tickets)
+        self._pending.write(encoder.head, _joined(map(encoder.row, rows)))
+
     def publish(self) -> Published:
-        """Make the files final: failures first, results last as the commit mark.
+        """Make the files final: failures and pending rows first, results last as the commit mark.
 
         Raises:
             OutputError: the disk refuses; nothing half-written looks whole.
@@ -83,22 +105,21 @@ class FileSink:
         """
         rows, self._held_back = self._held_back, []
         self._write(rows)
-        results, failures = self._encoders(())
-        self._put(self._results, results.tail())
-        if self._failures is not None:
-            self._put(self._failures, failures.tail())
-            self._failures.finish()
+        encoders = self._decided(())
+        self._put(self._results, encoders.results.tail())
+        self._failures.finish(encoders.failures.tail)
+        if self._pending is not None:
+            self._pending.finish(encoders.pending.tail)
         self._results.finish()
-        if self._failures is None:
-            self._remove_failures()
-        failures_path = self._failures.reveal() if self._failures is not None else None
-        return Published(results=self._results.reveal(), failures=failures_path)
+        failures = self._failures.reveal()
+        pending = None if self._pending is None else self._pending.reveal()
+        return Published(results=self._results.reveal(), failures=failures, pending=pending)
 
-    def abandon(self) -> None:
-        """Close without publishing; partial files stay; idempotent."""
-        self._results.abandon()
-        if self._failures is not None:
-            self._failures.abandon()
+    def abandon(self) -> tuple[Path, ...]:
+        """Close without publishing; return the partial files that stay; idempotent."""
+        targets = (self._results, self._failures, self._pending)
+        left = (target.abandon() for target in targets if target is not None)
+        return tuple(path for path in left if path is not None)
 
     def _can_decide(self) -> bool:
         """Return whether the rows held back name the input's columns."""
@@ -108,42 +129,40 @@ class FileSink:
             or any(isinstance(row.row.record, JsonRecord) for row in self._held_back)
         )
 
-    def _encoders(self, rows: Sequence[ResolvedRow]) -> tuple[Encoder, Encoder]:
-        """Return the encoders of results and failures, decided by the first rows."""
-        if self._result_encoder is None or self._failure_encoder is None:
-            encoders = self._layout.decide([row.row.record for row in rows])
-            self._result_encoder, self._failure_encoder = encoders.results, encoders.failures
-            self._put(self._results, self._result_encoder.head())
-        return self._result_encoder, self._failure_encoder
+    def _decided(self, rows: Sequence[ResolvedRow] | Sequence[Ticket]) -> Encoders:
+        """Return the encoders, decided by the first rows."""
+        if self._encoders is None:
+            records = [row.record if isinstance(row, Ticket) else row.row.record for row in rows]
+            self._encoders = self._layout.decide(records)
+            self._put(self._results, self._encoders.results.head())
+        return self._encoders
 
     def _write(self, rows: Sequence[ResolvedRow]) -> None:
         """Encode and append rows, each file in one go."""
-        result_encoder, failure_encoder = self._encoders(rows)
+        encoders = self._decided(rows)
         results: list[bytes] = []
         failed: list[ResolvedRow] = []
         for row in rows:
             if not isinstance(row.outcome, Classification):
                 failed.append(row)
                 continue
-            encoded = result_encoder.row(row)
+            encoded = encoders.results.row(row)
             if isinstance(encoded, Failure):
                 self._late_failures[encoded.code] += 1
                 failed.append(replace(row, outcome=encoded))
             else:
                 results.append(encoded)
         if failed:
-            self._write_failures(failed, failure_encoder)
+            encoder = encoders.failures
+            self._failures.write(encoder.head, _joined(map(encoder.row, failed)))
         self._put(self._results, b"".join(results))
-
-    def _write_failures(self, rows: Sequence[ResolvedRow], encoder: Encoder) -> None:
-        """Append failed rows, after opening their target for the first."""
-        if self._failures is None:
-            self._failures = self._open_failures()
-            self._put(self._failures, encoder.head())
-        encoded = map(encoder.row, rows)
-        self._put(self._failures, b"".join(e for e in encoded if not isinstance(e, Failure)))
 
     def _put(self, target: Target, data: bytes) -> None:
         """Write bytes if there are any."""
         if data:
             target.write(data)
+
+
+def _joined(encoded: Iterable[bytes | Failure]) -> bytes:
+    """Return rows that always fit as one piece."""
+    return b"".join(row for row in encoded if not isinstance(row, Failure))

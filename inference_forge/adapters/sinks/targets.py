@@ -38,8 +38,8 @@ class Target(Protocol):
     def reveal(self) -> Path | None:
         """Make the output final and return where it is."""
 
-    def abandon(self) -> None:
-        """Close without making it final; idempotent."""
+    def abandon(self) -> Path | None:
+        """Close without making it final; return the partial file that stays; idempotent."""
 
 
 class FileTarget:
@@ -63,6 +63,8 @@ class FileTarget:
             flags = os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC | os.O_NOFOLLOW
             self._file = os.fdopen(os.open(self._partial, flags, 0o666), "wb")
         self._packer = _packer() if is_gzip else None
+        self._is_empty = True
+        self._is_final = False
 
     def write(self, data: bytes) -> None:
         """Append `data`.
@@ -70,6 +72,7 @@ class FileTarget:
         Raises:
             OutputError: the disk refuses.
         """
+        self._is_empty = False
         with translated(self._partial):
             self._file.write(self._packer.compress(data) if self._packer else data)
 
@@ -97,14 +100,25 @@ class FileTarget:
                 # It came after the run began; renaming would replace the device itself.
                 raise FileExistsError(errno.EEXIST, "a device or pipe has taken the place")
             self._partial.replace(self._final)
+            self._is_final = True
             sync_directory(self._final.parent)
         return self._path
 
-    def abandon(self) -> None:
-        """Close the partial file and leave it; idempotent."""
+    def abandon(self) -> Path | None:
+        """Close the partial file; return it if it stays, which an empty one does not; idempotent.
+
+        A file that was made final is left alone, and is no partial one.
+        """
         # Closing writes what is buffered; that it cannot be written is known already.
         with contextlib.suppress(OSError):
             self._file.close()
+        if self._is_final:
+            return None
+        with contextlib.suppress(OSError):
+            if self._is_empty:
+                self._partial.unlink(missing_ok=True)
+            return self._partial if self._partial.exists() else None
+        return None
 
 
 class StreamTarget:

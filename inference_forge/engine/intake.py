@@ -1,0 +1,123 @@
+"""Reading rows in blocks, and knowing which of them have no outcome yet."""
+
+from __future__ import annotations
+
+from collections import deque
+from typing import TYPE_CHECKING, Final, assert_never
+
+from inference_forge.events import ColumnsRecognised, RowsRead
+from inference_forge.models import CellRecord, JsonRecord, RawRecord, Ticket
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterable, Sequence
+
+    from inference_forge.engine.window import Window
+    from inference_forge.events import Event
+    from inference_forge.models import Row
+    from inference_forge.ports import TicketSource, Worker
+
+BLOCK_ROWS: Final = 500
+"""Rows read, looked up and written together: the size of one block look-up in the cache."""
+
+
+class Intake:
+    """Reads a source as the window allows.
+
+    Arguments:
+        source: the rows.
+        reader: runs the source's calls; its own thread, because a pipe may block for ever.
+        window: bounds the rows between reading and writing.
+        emit: takes events.
+        warn: takes the source's warnings: a code and a message.
+    """
+
+    def __init__(
+        self,
+        *,
+        source: TicketSource,
+        reader: Worker,
+        window: Window,
+        emit: Callable[[Event], None],
+        warn: Callable[[str, str], None],
+    ) -> None:
+        self._source = source
+        self._reader = reader
+        self._window = window
+        self._emit = emit
+        self._warn = warn
+        self._arrived: deque[list[Row]] = deque()
+        self._open: dict[int, Row] = {}
+        self._has_ended = False
+        self.read = 0
+        """Rows read so far."""
+
+    async def wait_for_room(self) -> None:
+        """Wait until the window is not full."""
+        await self._window.wait_for_room()
+
+    async def next_block(self) -> list[Row]:
+        """Return the next rows, at most `BLOCK_ROWS`; an empty list at the end.
+
+        Raises:
+            InputError: the input as a whole cannot be read further.
+        """
+        await self._reader.run(self._read_block)
+        block = self._arrived.popleft()
+        self._count(block)
+        return block
+
+    def close(self, rows: Iterable[Row], *, are_written: bool = True) -> None:
+        """Take note that `rows` have an outcome, and make room for others.
+
+        Arguments:
+            rows: some that were read.
+            are_written: False when they could not be written, and still lack their outcome.
+        """
+        number = chars = 0
+        for row in rows:
+            number += 1
+            chars += _chars(row)
+            if are_written:
+                self._open.pop(row.index, None)
+        self._window.remove(number, chars)
+
+    def take_open(self) -> list[Row]:
+        """Return the rows that were read and have no outcome, in input order; forget them."""
+        rows = [self._open[index] for index in sorted(self._open)]
+        self._open.clear()
+        return rows
+
+    @property
+    def can_go_on(self) -> bool:
+        """Tell whether the rest can be read at once: a pipe may never end."""
+        return not self._has_ended and self._source.progress().bytes_total is not None
+
+    def _read_block(self) -> None:
+        # Kept here, in the reader's thread: a caller that was cancelled loses no rows.
+        self._arrived.append(self._source.read_block(BLOCK_ROWS))
+
+    def _count(self, block: Sequence[Row]) -> None:
+        if self.read == 0:
+            self._emit(ColumnsRecognised(self._source.reading))
+        for warned in self._source.warnings:
+            self._warn(warned.code, warned.message)
+        self._has_ended = not block
+        self._open.update((row.index, row) for row in block)
+        progress = self._source.progress()
+        self.read += len(block)
+        self._window.add(len(block), sum(map(_chars, block)))
+        self._emit(RowsRead(len(block), not block, progress.bytes_read, progress.bytes_total))
+
+
+def _chars(row: Row) -> int:
+    """Return about how much memory `row` takes: its text, and the columns passed through."""
+    text = len(row.text) if isinstance(row, Ticket) else 0
+    match row.record:
+        case CellRecord(cells=cells):
+            return text + sum(map(len, cells))
+        case JsonRecord(raw=raw):
+            return text + len(raw)
+        case RawRecord(text=raw_text):
+            return text + len(raw_text)
+        case _:
+            assert_never(row.record)
