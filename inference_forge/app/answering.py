@@ -32,12 +32,19 @@ SIMULATED: Final = "simulated"
 
 @dataclass(frozen=True, slots=True)
 class Answering:
-    """Who answers, what it costs, and what the user should be told about it."""
+    """Who answers, what it costs, and what the user should be told about it.
+
+    Attributes:
+        rpm: requests per minute that the provider is known to allow at most; None if unknown.
+        tpm: tokens per minute, likewise.
+    """
 
     name: str
     provider: Provider
     cost_of: Callable[[Usage], Money | None]
     notice: str | None = None
+    rpm: float | None = None
+    tpm: float | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -165,7 +172,14 @@ def _hosted(loaded: Loaded, environ: Mapping[str, str]) -> Answering:
         timeouts=Timeouts(read_s=settings.timeout_s),
     )
     price = find_price(preset.name, provider.model)
-    return Answering(preset.name, provider, _pricing(price))
+    is_own = _is_foreign(settings.base_url, preset)
+    return Answering(
+        preset.name,
+        provider,
+        _pricing(price),
+        rpm=None if is_own else preset.rpm,
+        tpm=None if is_own else preset.tpm,
+    )
 
 
 def _pricing(price: Price | None) -> Callable[[Usage], Money | None]:

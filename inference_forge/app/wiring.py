@@ -105,7 +105,7 @@ def _lane(parts: Parts, answering: Answering, outage: OutageWatch) -> Lane:
         breaker=Breaker(_breaker_config(settings)),
         limit=ConcurrencyLimit(settings.concurrency),
         quota=RetryQuota(now),
-        pacer=Pacer(_pacing_limits(settings, answering), now),
+        pacer=Pacer(pacing_limits(settings, answering), now),
         health=health,
         outage=outage,
         clock=anyio.current_time,
@@ -123,10 +123,15 @@ def _breaker_config(settings: Settings) -> BreakerConfig:
     )
 
 
-def _pacing_limits(settings: Settings, answering: Answering) -> PacingLimits:
+def pacing_limits(settings: Settings, answering: Answering) -> PacingLimits:
+    """Return what is known of the provider's limits: what the user tells wins over the preset."""
     if answering.name == LOCAL:
         return PacingLimits(learns_rate=False)
-    return PacingLimits(settings.rpm, settings.tpm, settings.min_interval_ms / 1000)
+    return PacingLimits(
+        rpm=settings.rpm if settings.rpm is not None else answering.rpm,
+        tpm=settings.tpm if settings.tpm is not None else answering.tpm,
+        min_interval_s=settings.min_interval_ms / 1000,
+    )
 
 
 def _fingerprinter(parts: Parts, answering: Answering) -> Fingerprinter:

@@ -10,6 +10,8 @@ from running import CANARY, always_good, forge, tickets
 from servers import ScriptedServer
 
 from inference_forge.app.answering import open_answering
+from inference_forge.app.wiring import pacing_limits
+from inference_forge.core.pacing import PacingLimits
 from inference_forge.core.taxonomy import BUILT_IN
 from inference_forge.errors import SettingsError
 from inference_forge.models import Money, Usage
@@ -108,3 +110,23 @@ def test_a_model_without_a_price_has_no_known_cost(tmp_path: Path) -> None:
     answering = open_answering(settings, BUILT_IN, {})
     assert answering.cost_of(Usage(10, 10)) is None
     assert answering.notice is None
+
+
+def test_known_limits_hold_at_the_providers_own_address(tmp_path: Path) -> None:
+    """Not for a server of one's own that speaks the same API."""
+    key = {"SARVAM_API_KEY": CANARY}
+    own = loaded(tmp_path, provider="sarvam")
+    assert open_answering(own, BUILT_IN, key).rpm == 10_000
+    other = loaded(tmp_path, provider="sarvam", base_url="http://127.0.0.1:1/v1")
+    assert open_answering(other, BUILT_IN, key).rpm is None
+
+
+def test_what_the_user_tells_wins_over_what_is_known(tmp_path: Path) -> None:
+    """An account may have been given more, or less."""
+    key = {"SARVAM_API_KEY": CANARY}
+    silent, told = loaded(tmp_path, provider="sarvam"), loaded(tmp_path, rpm="60", tpm="9000")
+    answering = open_answering(silent, BUILT_IN, key)
+    assert pacing_limits(silent.settings, answering) == PacingLimits(rpm=10_000)
+    assert pacing_limits(told.settings, answering) == PacingLimits(rpm=60, tpm=9000)
+    local = open_answering(told, BUILT_IN, {})
+    assert pacing_limits(told.settings, local) == PacingLimits(learns_rate=False)

@@ -8,7 +8,7 @@ import tomllib
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Literal
 
-from pydantic import BaseModel, ConfigDict
+from pydantic import BaseModel, ConfigDict, PositiveInt
 
 from inference_forge.errors import SettingsError
 
@@ -36,6 +36,8 @@ class Preset:
         structured: how answers are constrained.
         max_tokens_field: name of the cap on the answer.
         fixed_body: fields of every request, the one that turns reasoning off included.
+        rpm: requests per minute that no account may exceed; None where none is published.
+        tpm: tokens per minute, likewise.
     """
 
     name: str
@@ -48,6 +50,8 @@ class Preset:
     structured: Structured
     max_tokens_field: str
     fixed_body: Mapping[str, object]
+    rpm: float | None = None
+    tpm: float | None = None
 
 
 class _Section(BaseModel):
@@ -66,6 +70,8 @@ class _Section(BaseModel):
     reasoning_field: str | None = None
     reasoning_value: str | bool | None = None
     extra_body: dict[str, object] | None = None
+    rpm: PositiveInt | None = None
+    tpm: PositiveInt | None = None
 
 
 def load_presets() -> dict[str, Preset]:
@@ -113,4 +119,6 @@ def _preset(name: str, section: _Section) -> Preset:
         structured=section.structured,
         max_tokens_field=section.max_tokens_field,
         fixed_body=fixed_body,
+        rpm=section.rpm,
+        tpm=section.tpm,
     )
