@@ -102,9 +102,18 @@ def open_fallback(
         model=settings.fallback_model,
         base_url=settings.base_url if is_same else None,
     )
+    if settings.fallback_model is None and _has_no_default_model(provider):
+        raise SettingsError(f"{provider} has no default model: choose one with --fallback-model")
     if is_same and settings.fallback_model == settings.model:
         raise SettingsError("--fallback-model is the model itself: name another")
     return open_answering(replace(loaded, settings=chosen), taxonomy, environ)
+
+
+def _has_no_default_model(provider: str) -> bool:
+    from inference_forge.adapters.providers.presets import load_presets  # noqa: PLC0415
+
+    preset = load_presets().get(provider.lower())
+    return preset is not None and preset.default_model is None
 
 
 def _local(settings: Settings, taxonomy: Taxonomy, environ: Mapping[str, str]) -> Answering:

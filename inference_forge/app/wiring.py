@@ -111,7 +111,8 @@ def _lane(parts: Parts, answering: Answering, outage: OutageWatch) -> Lane:
         clock=anyio.current_time,
         emit=parts.emit,
     )
-    return Lane(answering.provider, admission, health, answering.cost_of)
+    name = "the provider" if answering is parts.choice.answering else "the fallback provider"
+    return Lane(answering.provider, admission, health, answering.cost_of, name)
 
 
 def _breaker_config(settings: Settings) -> BreakerConfig:

@@ -87,8 +87,9 @@ def stop_line(result: InputResult, *, keeps_answers: bool) -> str:
     condition = "" if is_mended_by_time else "when that is mended, "
     is_set_aside = result.published is not None and result.published.pending is not None
     pending = "pending and set aside" if is_set_aside else "read and pending"
+    failed = f" ({result.tally.failed:,} of them failed)" if result.tally.failed else ""
     return (
-        f"{reason}; {counts.written:,} rows done, {counts.pending:,} {pending}; "
+        f"{reason}; {counts.written:,} rows done{failed}, {counts.pending:,} {pending}; "
         f"{condition}the same command {again}"
     )
 

@@ -4,7 +4,8 @@ The time left is that of the calls left at the speed of late. Speed is measured 
 second and slot of the concurrency limit, and complexities are weighed by their latency: so the
 estimate follows a limit that changes, and is not misled by complex tickets going first. Where
 slots stay empty, because the provider's rate is the bound and not its latency, calls are counted
-alike, for each second. A rate that is known in advance is a lower bound on the time.
+alike, for each second. A rate that is known in advance is a lower bound on the time. Pauses in
+which no answer came are left out of all this, and those to come are added; see `core.pauses`.
 
 All averages are moving averages over spans of a sixth of the run so far, with a weight of 0.3 for
 the newest: what is to come is as long as the run, and a provider that is fast and slow by turns
@@ -17,6 +18,8 @@ from __future__ import annotations
 import math
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Final
+
+from inference_forge.core.pauses import Pauses
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -43,11 +46,11 @@ measured with lognormal latencies (sigma 0.3 to 0.5) and 32 to 64 slots."""
 
 STALL_S: Final = 2.0
 STALL_GAPS: Final = 3.0
-"""No answer for 2 s and three times the usual latency or gap, and the provider has stalled."""
+"""No answer for 2 s and three times the usual latency or gap, and the provider pauses."""
 
 STALL_GROWTH: Final = 0.5
-"""Seconds added for each second of a stall. A stall of unknown length lasts as long again as it
-has lasted, on average; half of that has the lower mean error."""
+"""Seconds added for each second of a pause that is longer than usual. One of unknown length lasts
+as long again as it has lasted, on average; half of that has the lower mean error."""
 
 
 @dataclass(slots=True)
@@ -67,50 +70,14 @@ class _Latency:
 
 
 @dataclass(slots=True)
-class _Stalls:
-    """Times in which no answer came; the longest counts as an accident that won't come again.
-
-    It is taken to be as long as the second longest: so one outage adds nothing to what is to
-    come, and a provider that stalls again and again is believed to go on with it.
-    """
-
-    weighted_s: float = 0.0
-    longest_s: float = 0.0
-    longest_weight: float = 0.0
-    second_s: float = 0.0
-    began_s: float = -math.inf
-    ended_s: float = -math.inf
-
-    def add(self, began_s: float, ended_s: float, weight: float) -> None:
-        """Count a stall."""
-        self.began_s, self.ended_s = began_s, ended_s
-        length_s = ended_s - began_s
-        self.weighted_s += weight * length_s
-        if length_s > self.longest_s:
-            self.second_s, self.longest_s = self.longest_s, length_s
-            self.longest_weight = weight
-        else:
-            self.second_s = max(self.second_s, length_s)
-
-    def within_s(self, began_s: float, ended_s: float) -> float:
-        """Return how much of a time was stalled, as far as the last stall goes."""
-        return max(0.0, min(ended_s, self.ended_s) - max(began_s, self.began_s))
-
-    def expected_s(self) -> float:
-        """Return the weighted seconds of stalls without the accident."""
-        accident_s = self.longest_weight * (self.longest_s - self.second_s)
-        return max(0.0, self.weighted_s - accident_s)
-
-
-@dataclass(slots=True)
 class EtaEstimator:
     """Estimates the time left from latencies, concurrency and rates; see the module's text.
 
-    Times are seconds on any monotonic clock. Sums are weighted, and leave out stalls.
+    Times are seconds on any monotonic clock. Sums are weighted, and leave out pauses.
     """
 
     _latencies: dict[Complexity, _Latency] = field(default_factory=dict)
-    _stalls: _Stalls = field(default_factory=_Stalls)
+    _pauses: Pauses = field(default_factory=Pauses)
     _usual_s: float = 0.0
     _limit: int = 1
     _rate_per_s: float | None = None
@@ -123,6 +90,8 @@ class EtaEstimator:
     _busy_seconds: float = 0.0
     _finished: float = 0.0
     _finished_units: float = 0.0
+    _rated_seconds: float = 0.0
+    _rated_calls: float = 0.0
 
     def on_try(
         self,
@@ -141,7 +110,7 @@ class EtaEstimator:
             complexity: of its ticket.
             latency_s: how long it took.
             is_answer: whether the provider worked, for good or bad: a try that failed or was
-                throttled says nothing about latency, and does not end a stall.
+                throttled says nothing about latency, and does not end a pause.
             in_flight: tries under way after this one.
             limit: the concurrency limit in force.
             rate_per_s: requests per second that are known to be admitted, None when unknown.
@@ -152,8 +121,7 @@ class EtaEstimator:
         if not is_answer:
             return
         self._advance(min(1.0, (in_flight + 1) / self._limit), now)
-        if now - latency_s < self._stalls.ended_s:
-            latency_s -= self._stalls.within_s(now - latency_s, now)
+        latency_s -= self._pauses.within_s(now - latency_s, now)
         latency = self._latencies.get(complexity)
         if latency is None:
             latency = self._latencies[complexity] = _Latency()
@@ -164,12 +132,21 @@ class EtaEstimator:
 
     def on_ticket(self, complexity: Complexity) -> None:
         """Count a ticket that needs no more calls."""
+        self._pauses.on_call()
         self._finished += self._weight
         self._finished_units += self._weight * self._units(complexity)
 
-    def on_pause(self, wait_s: float, now: float) -> None:
-        """Take note that nothing will be sent for `wait_s`."""
+    def on_pause(self, wait_s: float, now: float, *, is_limit: bool = False) -> None:
+        """Take note that nothing will be sent for `wait_s`.
+
+        Arguments:
+            wait_s: seconds.
+            now: the time.
+            is_limit: a rate limit is the cause, which will be met again.
+        """
         self._paused_until_s = max(self._paused_until_s, now + wait_s)
+        if is_limit:
+            self._pauses.on_limit(wait_s)
 
     def left_s(self, calls_left: Mapping[Complexity, float], now: float) -> float | None:
         """Return the seconds left, None before the first answer.
@@ -184,22 +161,43 @@ class EtaEstimator:
         if calls <= 0:
             return 0.0
         units = math.fsum(n * self._units(complexity) for complexity, n in calls_left.items())
-        left_s = self._at_speed_s(calls, units)
-        if self._rate_per_s:
-            left_s = max(left_s, calls / self._rate_per_s)
-        stalled_s = now - self._answered_s - self._stall_after_s()
-        return left_s + max(0.0, self._paused_until_s - now, STALL_GROWTH * stalled_s)
+        pauses, rest_s = self._after_pause(now - self._answered_s, now)
+        left_s = self._at_speed_s(calls, units) + pauses.coming_s(calls)
+        return rest_s + max(left_s, self._at_rate_s(calls))
+
+    def _after_pause(self, silent_s: float, now: float) -> tuple[Pauses, float]:
+        """Return the pauses with the one that is under way, and the seconds until that is over."""
+        told_s = max(0.0, self._paused_until_s - now)
+        stalled_s = silent_s - self._stall_after_s()
+        if stalled_s <= 0 and told_s <= self._stall_after_s():
+            return self._pauses, told_s
+        pauses = self._pauses.until(now - silent_s, now + told_s)
+        over_s = min(stalled_s, silent_s - pauses.usual_s)
+        return pauses, max(told_s, pauses.usual_s - silent_s, STALL_GROWTH * over_s)
 
     def _at_speed_s(self, calls: float, units: float) -> float:
-        """Return the seconds that the calls left take at the speed of late."""
+        """Return the seconds that the calls left take at the speed of late, without pauses."""
         if not self._finished_units or not self._seconds:
             return units * self._usual_s / self._limit
         in_use = self._busy_seconds / self._seconds
         bound = min(1.0, max(0.0, (in_use - IDLE) / (BUSY - IDLE)))
-        by_slots_s = units * self._slot_seconds / self._finished_units / self._limit
+        # A limit that was cut by a throttle will grow again, but maybe not so far.
+        limit = max(self._limit, (self._limit + self._slot_seconds / self._seconds) / 2)
+        by_slots_s = units * self._slot_seconds / self._finished_units / limit
         by_rate_s = calls * self._seconds / self._finished
-        left_s = bound * (by_slots_s + self._tail_s(calls)) + (1 - bound) * by_rate_s
-        return left_s * (1 + self._stalls.expected_s() / self._seconds)
+        return bound * (by_slots_s + self._tail_s(calls)) + (1 - bound) * by_rate_s
+
+    def _at_rate_s(self, calls: float) -> float:
+        """Return the seconds that the calls left take at least, at the rate that is known.
+
+        One that is learned falls with each throttle and grows after it, so its mean counts too.
+        """
+        if not self._rate_per_s:
+            return 0.0
+        now_s = calls / self._rate_per_s
+        if not self._rated_calls:
+            return now_s
+        return (now_s + calls * self._rated_seconds / self._rated_calls) / 2
 
     def _tail_s(self, calls: float) -> float:
         deviations_s = [latency.deviation_s for latency in self._latencies.values()]
@@ -210,14 +208,16 @@ class EtaEstimator:
         """Count the time since the last answer."""
         before_s = now if self._answered_s is None else self._answered_s
         gap_s = now - before_s
-        allowed_s = self._stall_after_s()
-        if gap_s > allowed_s:
-            self._stalls.add(before_s + allowed_s, now, self._weight)
-            gap_s = allowed_s
+        if gap_s > self._stall_after_s():
+            gap_s = self._usual_s
+            self._pauses.add(before_s, now - gap_s)
         self._active_s += gap_s
         self._weight = self._active_s**EXPONENT
         self._seconds += self._weight * gap_s
         self._slot_seconds += self._weight * gap_s * self._limit
+        if self._rate_per_s:
+            self._rated_seconds += self._weight * gap_s
+            self._rated_calls += self._weight * gap_s * self._rate_per_s
         self._busy_seconds += self._weight * gap_s * in_use
         self._answered_s = now
 

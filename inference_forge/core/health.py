@@ -7,6 +7,10 @@ from typing import Final
 TRIAL_TICKETS: Final = 20
 """So many tickets are tried before the first success; if all are refused, the request is wrong."""
 
+REFUSED_IN_A_ROW: Final = 100
+"""So many tickets in a row that are refused without a reason of their own say the same, even when
+requests were answered before. Fewer may be odd tickets that fail again in every run."""
+
 BARE_403_IN_A_ROW: Final = 5
 """A firewall may dislike one ticket; it does not dislike five in a row."""
 
@@ -17,7 +21,8 @@ class RunHealth:
     def __init__(self) -> None:
         self._successes = 0
         self._started = 0
-        self._refused = 0
+        self._failed = 0
+        self._refused_in_a_row = 0
         self._bare_403 = 0
         self._has_history = False
 
@@ -46,6 +51,7 @@ class RunHealth:
     def on_success(self) -> None:
         """Count a usable answer."""
         self._successes += 1
+        self._refused_in_a_row = 0
         self._bare_403 = 0
 
     def on_bare_403(self) -> bool:
@@ -53,7 +59,13 @@ class RunHealth:
         self._bare_403 += 1
         return not self.is_proven or self._bare_403 >= BARE_403_IN_A_ROW
 
-    def on_ticket_failed(self) -> bool:
-        """Count a ticket given up; tell whether every request seems to be refused."""
-        self._refused += 1
-        return not self.is_proven and self._refused >= TRIAL_TICKETS
+    def on_ticket_failed(self, *, is_unexplained: bool) -> bool:
+        """Count a ticket given up; tell whether every request seems to be refused.
+
+        Arguments:
+            is_unexplained: the provider refused it without naming a fault of this ticket.
+        """
+        self._failed += 1
+        self._refused_in_a_row += is_unexplained
+        is_end = self._refused_in_a_row >= REFUSED_IN_A_ROW
+        return is_end or (not self.is_proven and self._failed >= TRIAL_TICKETS)

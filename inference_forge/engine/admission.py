@@ -72,6 +72,7 @@ class Admission:
         self._timer = anyio.Event()
         self._wakes_at_s = -math.inf
         self._room = anyio.Event()
+        self._last_failure = ""
 
     def __repr__(self) -> str:
         """Show what is in flight and what waits."""
@@ -202,9 +203,8 @@ class Admission:
             case TransientError():
                 self._limit.on_other()
                 self._pause.on_other()
-                self._with_breaker(
-                    lambda: self._breaker.on_failure(slot.permit, now, error.wait_s), error.detail
-                )
+                self._last_failure = error.detail
+                self._with_breaker(lambda: self._breaker.on_failure(slot.permit, now, error.wait_s))
                 self._outage.on_failure(error, now)
             case ThrottleError():
                 self._limit.on_throttle(self._in_flight)
@@ -307,12 +307,14 @@ class Admission:
     def _note_pause(self, now: float) -> None:
         self._pause.note(now, is_open=self._breaker.state is not BreakerState.CLOSED)
 
-    def _with_breaker(self, call: Callable[[], _T], cause: str = "") -> _T:
+    def _with_breaker(self, call: Callable[[], _T]) -> _T:
         before = self._breaker.state
         result = call()
         after = self._breaker.state
         if after is not before:
             wait_s = self._breaker.wait_s(self._clock())
+            # A success may open it too, as the try that makes the share of failures known.
+            cause = self._last_failure if after is BreakerState.OPEN else ""
             self._emit(BreakerChanged(before.value, after.value, wait_s, cause))
             self._timer.set()
             if after is BreakerState.OPEN:

@@ -43,6 +43,10 @@ BARE_403: Final = "forbidden"
 """The code of a 403 that says nothing about the key: perhaps a firewall dislikes one ticket."""
 
 
+UNEXPLAINED: Final = frozenset({"rejected", "not_implemented"})
+"""Codes of refusals that name no fault of the ticket."""
+
+
 class Caller:
     """Asks about single tickets, one request each.
 
@@ -116,9 +120,10 @@ class Caller:
         while (slot := await self._wait_for_slot(step, state)) is not None:
             if isinstance(slot, Diverted):
                 return slot
-            began_s = self._unpaused_s()
+            # All of it, also of a probe, during which dispatch stands still for the others.
+            began_s = self._clock()
             next_step = await self._try(slot, state, complexity)
-            state.active_s += self._unpaused_s() - began_s
+            state.active_s += self._clock() - began_s
             match next_step:
                 case Retry() | Repair() if state.active_s >= self._limits.ticket_deadline_s:
                     return self._given_up(state, self._overdue(state))
@@ -232,7 +237,7 @@ class Caller:
         if not is_refused:
             return state.attempts.refused(error)
         self._control.stop(
-            ProviderRefused(f"the provider refuses the request ({error.code}): {error.detail}")
+            ProviderRefused(f"{self._lane.name} refuses the request ({error.code}): {error.detail}")
         )
         return None
 
@@ -252,12 +257,14 @@ class Caller:
         )
 
     def _given_up(self, state: TicketState, failure: Failure) -> CallResult:
-        if self._lane.health.on_ticket_failed():
+        health = self._lane.health
+        if health.on_ticket_failed(is_unexplained=failure.code in UNEXPLAINED):
+            which = "of the last tickets" if health.is_proven else "of the first tickets"
             self._control.stop(
                 ProviderRefused(
-                    "none of the first tickets got an answer; the last one failed with "
-                    f"{failure.code}: {failure.detail}; the request itself seems wrong: check "
-                    "--model, --taxonomy and the provider's settings"
+                    f"none {which} got an answer; the last one failed with {failure.code}: "
+                    f"{failure.detail}; the request itself seems wrong: check --model, "
+                    "--taxonomy and the provider's settings"
                 )
             )
         return self._result(state, failure)

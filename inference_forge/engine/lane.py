@@ -31,12 +31,17 @@ class CallLimits:
 
 @dataclass(frozen=True, slots=True)
 class Lane:
-    """One provider with the gate in front of it and what it costs."""
+    """One provider with the gate in front of it and what it costs.
+
+    Attributes:
+        name: what messages call it.
+    """
 
     provider: Provider
     admission: Admission
     health: RunHealth
     cost_of: Callable[[Usage], Money | None]
+    name: str = "the provider"
 
 
 @dataclass(frozen=True, slots=True)

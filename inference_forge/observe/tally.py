@@ -124,7 +124,7 @@ class Tally:
             case TicketsQueued():
                 self._calls.on_queued(event.by_complexity)
             case DispatchPaused():
-                self._eta.on_pause(event.wait_s, self.clock())
+                self._eta.on_pause(event.wait_s, self.clock(), is_limit=True)
             case BreakerChanged():
                 if event.after == "open":
                     self._eta.on_pause(event.wait_s, self.clock())

@@ -228,6 +228,28 @@ async def test_errors_never_show_an_echoed_key(
     assert KEY not in f"{caught.value!r} {caught.value}"
 
 
+@pytest.mark.parametrize(
+    ("code", "kind"),
+    [
+        (401, FatalError),
+        (402, FatalError),
+        (429, ThrottleError),
+        (502, TransientError),
+        (400, TicketError),
+        (1, TransientError),
+        ("402", TransientError),
+    ],
+)
+async def test_a_success_that_reports_a_status_is_judged_by_it(
+    code: object, kind: type[ProviderError]
+) -> None:
+    """Routers answer 200 and put into the body what their upstream answered."""
+    reply = Scripted(body={"error": {"code": code, "message": "no"}})
+    with pytest.raises(ProviderError) as raised:
+        await ask(lambda *_: reply)
+    assert type(raised.value) is kind
+
+
 async def test_a_throttle_carries_the_wait() -> None:
     """The server's wait reaches the engine."""
     with pytest.raises(ThrottleError) as caught:
@@ -315,6 +337,7 @@ def test_a_200_without_an_answer_is_transient(body: Any, code: str) -> None:
         ({"content": "billing"}, "eos", "billing", Finish.STOP),
         ({"content": "bil"}, "length", "bil", Finish.LENGTH),
         ({"content": "bil"}, "model_length", "bil", Finish.LENGTH),
+        ({"content": "bil"}, "max_tokens", "bil", Finish.LENGTH),
         ({"content": None}, "content_filter", "", Finish.FILTER),
         ({"content": None}, "stop", "", Finish.STOP),
         ({}, "stop", "", Finish.STOP),

@@ -30,6 +30,7 @@ def judge(status: int, body: Any = b"", headers: dict[str, str] | None = None) -
         Reply(status, httpx.Headers(headers or {}), raw),
         table=OPENAI_TABLE,
         host="api.example.com",
+        key_env="EXAMPLE_API_KEY",
         now_unix=NOW,
         redact=lambda text: text.replace("sk-secret", "***"),
     )
@@ -49,6 +50,8 @@ def coded(code: str | None, message: str = "no") -> dict[str, Any]:
         # transient
         (408, b"", {}, TransientError, "request_timeout"),
         (409, b"", {}, TransientError, "conflict"),
+        (421, b"", {}, TransientError, "conflict"),
+        (425, b"", {}, TransientError, "conflict"),
         (500, coded("internal_server_error"), {}, TransientError, "server_error"),
         (502, b"<html>bad gateway</html>", {}, TransientError, "server_error"),
         (504, b"", {}, TransientError, "server_error"),
@@ -63,6 +66,9 @@ def coded(code: str | None, message: str = "no") -> dict[str, Any]:
         (429, b"", {}, ThrottleError, "rate_limited"),
         (429, coded("rate_limit_exceeded_error"), {}, ThrottleError, "rate_limited"),
         (429, coded("something new"), {}, ThrottleError, "rate_limited"),
+        (429, coded("RESOURCE_EXHAUSTED", "You exceeded your current quota, check your plan"), {},
+         ThrottleError, "rate_limited"),
+        (429, coded(None, "no available capacity"), {}, ThrottleError, "rate_limited"),
         (529, b"", {}, ThrottleError, "overloaded"),
         (503, b"", {"retry-after": "5"}, ThrottleError, "overloaded"),
         (503, b"", {"retry-after-ms": "50"}, ThrottleError, "overloaded"),
@@ -78,6 +84,14 @@ def coded(code: str | None, message: str = "no") -> dict[str, Any]:
         (429, {"error": {"type": "insufficient_quota", "code": "credit_balance_exhausted"}}, {},
          FatalError, "quota_exhausted"),
         (429, coded("insufficient_quota"), {"retry-after": "1"}, FatalError, "quota_exhausted"),
+        (500, coded("insufficient_quota"), {}, FatalError, "quota_exhausted"),
+        (429, coded("exceeded_current_quota_error"), {}, FatalError, "quota_exhausted"),
+        (429, coded("1113", "Insufficient balance or no resource package. Please recharge."), {},
+         FatalError, "quota_exhausted"),
+        (429, coded(None, "Your credit balance is too low"), {}, FatalError, "quota_exhausted"),
+        (400, {"type": "error", "error": {"type": "invalid_request_error", "message":
+               "Your credit balance is too low to access the API."}}, {},
+         FatalError, "quota_exhausted"),
         (404, coded("model_not_found"), {}, FatalError, "unknown_model"),
         (403, coded("model_not_found"), {}, FatalError, "unknown_model"),
         (400, coded("model_decommissioned"), {}, FatalError, "unknown_model"),
@@ -87,11 +101,17 @@ def coded(code: str | None, message: str = "no") -> dict[str, Any]:
         (404, b"404 page not found", {}, FatalError, "not_found"),
         (404, coded("not_found_error"), {}, FatalError, "not_found"),
         (405, {"detail": "Method Not Allowed"}, {}, FatalError, "not_found"),
+        (410, b"gone", {}, FatalError, "not_found"),
         (307, b"", {"location": "https://evil.example/v1"}, FatalError, "redirect_refused"),
         (302, b"", {}, FatalError, "redirect_refused"),
         # ticket
         (400, coded("invalid_request_error"), {}, TicketError, "rejected"),
         (400, b"", {}, TicketError, "rejected"),
+        (400, coded(None, 'bad text: "Your credit balance is too low"'), {},
+         TicketError, "rejected"),
+        (400, coded(None, "bad text: insufficient funds, please recharge"), {},
+         TicketError, "rejected"),
+        (501, b"", {}, TicketError, "not_implemented"),
         (413, b"", {}, TicketError, "too_large"),
         (422, coded("unprocessable_entity_error"), {}, TicketError, "rejected"),
         (422, {"detail": [{"loc": ["body"], "msg": "bad"}]}, {}, TicketError, "rejected"),
@@ -116,11 +136,103 @@ def test_the_table(
     assert (type(error), error.code) == (kind, code)
 
 
+QUOTA = (
+    "insufficient_quota insufficient_quota_error billing_hard_limit_reached billing_not_active "
+    "insufficient_credits insufficient_balance payment_required credit_balance_exhausted "
+    "exceeded_current_quota_error"
+)
+AUTH = (
+    "invalid_api_key invalid_api_key_error missing_api_key authentication_error permission_error "
+    "permission_denied account_deactivated unauthorized invalid_authentication "
+    "insufficient_permissions unsupported_country_region_territory"
+)
+MODEL = (
+    "model_not_found invalid_model unknown_model model_not_available model_decommissioned "
+    "model_terms_required"
+)
+THROTTLE = (
+    "rate_limit_exceeded rate_limit_exceeded_error rate_limit_error rate_limited "
+    "too_many_requests overloaded overloaded_error engine_overloaded slow_down "
+    "server_is_overloaded"
+)
+CONTEXT = (
+    "context_length_exceeded context_window_exceeded exceed_context_size_error "
+    "string_above_max_length string_too_long"
+)
+FILTER = (
+    "content_filter content_policy_violation responsibleaipolicyviolation moderation "
+    "data_inspection_failed"
+)
+BY_CODE: tuple[tuple[str, tuple[int, ...], type[ProviderError], str], ...] = (
+    (QUOTA, (400, 402, 403, 429, 500), FatalError, "quota_exhausted"),
+    (AUTH, (401, 403), FatalError, "unauthorized"),
+    (MODEL, (400, 403, 404, 410, 422), FatalError, "unknown_model"),
+    (THROTTLE, (429,), ThrottleError, "rate_limited"),
+    (THROTTLE, (503, 529), ThrottleError, "overloaded"),
+    (CONTEXT, (400, 413, 422), TicketError, "context_length"),
+    (FILTER, (400, 403, 422), TicketError, "filtered"),
+)
+"""Every code that decides, with the statuses it comes with."""
+
+
+@pytest.mark.parametrize(
+    ("word", "status", "kind", "code"),
+    [
+        (word, status, kind, code)
+        for words, statuses, kind, code in BY_CODE
+        for word in words.split()
+        for status in statuses
+    ],
+)
+@pytest.mark.parametrize("field", ["code", "type"])
+def test_every_code_decides(
+    field: str, word: str, status: int, kind: type[ProviderError], code: str
+) -> None:
+    """In either field, in any case of letters, whatever the message says."""
+    error = judge(status, {"error": {"message": "no", field: word.upper()}})
+    assert (type(error), error.code) == (kind, code)
+
+
+@pytest.mark.parametrize(
+    "message",
+    [
+        "model 'x' not found",
+        "The model `x` does not exist",
+        "unknown model: this model is unknown",
+        "model x is not available for you",
+        "the model x is not supported",
+    ],
+)
+def test_a_404_about_a_model_names_it(message: str) -> None:
+    """Not the address is wrong then but --model."""
+    assert judge(404, coded(None, message)).code == "unknown_model"
+    assert judge(404, coded(None, message.replace("model", "page"))).code == "not_found"
+
+
+@pytest.mark.parametrize(
+    "message",
+    [
+        "context length exceeded",
+        "the context window is full",
+        "exceeds the context size",
+        "maximum context of 8192",
+        "Prompt is too long",
+        "too many tokens in the request",
+    ],
+)
+@pytest.mark.parametrize("status", [400, 413, 422])
+def test_a_text_that_is_too_long_is_told_by_its_message(status: int, message: str) -> None:
+    """Where the server has no code for it."""
+    assert judge(status, coded(None, message)).code == "context_length"
+
+
 @pytest.mark.parametrize("status", [200, 201, 204, 299])
 def test_success_is_no_error(status: int) -> None:
     """Any 2xx is for the answer's reader."""
     reply = Reply(status, {}, b"")
-    assert refusal(reply, table=OPENAI_TABLE, host="h", now_unix=NOW, redact=str) is None
+    assert (
+        refusal(reply, table=OPENAI_TABLE, host="h", key_env="K", now_unix=NOW, redact=str) is None
+    )
 
 
 @pytest.mark.parametrize(

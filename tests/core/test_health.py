@@ -20,14 +20,27 @@ def test_only_twenty_tickets_start_before_the_first_success() -> None:
 def test_twenty_failed_tickets_without_a_success_mean_a_wrong_request() -> None:
     """The twentieth says so, not the nineteenth."""
     health = RunHealth()
-    assert [health.on_ticket_failed() for _ in range(20)] == [False] * 19 + [True]
+    failed = [health.on_ticket_failed(is_unexplained=False) for _ in range(20)]
+    assert failed == [False] * 19 + [True]
 
 
 def test_one_success_clears_the_request() -> None:
     """Then any number of tickets may fail."""
     health = RunHealth()
     health.on_success()
-    assert not any(health.on_ticket_failed() for _ in range(100))
+    assert not any(health.on_ticket_failed(is_unexplained=False) for _ in range(500))
+
+
+def test_a_hundred_unexplained_refusals_in_a_row_mean_a_wrong_request() -> None:
+    """Also after a success or a cached answer; what a ticket is to blame for does not count."""
+    health = RunHealth()
+    health.on_cached_answer()
+    for _ in range(2):
+        assert not any(health.on_ticket_failed(is_unexplained=True) for _ in range(99))
+        assert not any(health.on_ticket_failed(is_unexplained=False) for _ in range(99))
+        assert health.on_ticket_failed(is_unexplained=True)
+        health.on_success()
+    assert not health.on_ticket_failed(is_unexplained=True)
 
 
 def test_a_bare_403_before_any_success_means_the_key() -> None:
@@ -50,7 +63,7 @@ def test_cached_answers_prove_that_the_request_is_right() -> None:
     health = RunHealth()
     health.on_cached_answer()
     assert health.is_proven
-    assert not any(health.on_ticket_failed() for _ in range(100))
+    assert not any(health.on_ticket_failed(is_unexplained=False) for _ in range(500))
     assert [health.on_bare_403() for _ in range(5)] == [False] * 4 + [True]
     for _ in range(100):
         assert health.may_start_ticket()

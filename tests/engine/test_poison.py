@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import anyio
 import pytest
 from engine_rig import Rig, virtual_time
 from fakes import Asked, Reply, ScriptedProvider, label, tickets
 
-from inference_forge.errors import TicketError, TransientError
+from inference_forge.engine.lane import CallLimits
+from inference_forge.errors import ProviderRefused, TicketError, TransientError
 
 pytestmark = virtual_time
 
@@ -62,3 +64,33 @@ async def test_a_second_run_fails_what_the_first_failed(code: str) -> None:
     await second.run()
     assert second.control.reason is None
     assert dict(second.failures) == {code: count}
+
+
+@pytest.mark.parametrize(("timeout_s", "deadline_s"), [(60.0, 600.0), (2.0, 30.0), (4.0, 20.0)])
+async def test_a_ticket_that_hangs_alone_fails_at_its_deadline(
+    timeout_s: float, deadline_s: float
+) -> None:
+    """Probes are its own tries, so their time is its own; the run ends before the budget does."""
+    rows = tickets([*(f"good {n}" for n in range(60)), "hang"])
+    provider = ScriptedProvider(latency_s=lambda asked: 1e9 if asked.text == "hang" else 0.2)
+    limits = CallLimits(try_timeout_s=timeout_s, ticket_deadline_s=deadline_s)
+    rig = Rig(rows, provider, limits=limits)
+    began_s = anyio.current_time()
+    await rig.run()
+    assert rig.control.reason is None
+    assert dict(rig.failures) == {"deadline_exceeded": 1}
+    assert anyio.current_time() - began_s < deadline_s + 240
+
+
+async def test_refusing_everything_later_stops_the_run() -> None:
+    """300 are answered, then something changes and nothing is: at most a hundred and some."""
+    refused = TicketError("unknown field", code="rejected", status=400)
+
+    def respond(asked: Asked) -> Reply:
+        return label() if asked.number < 300 else refused
+
+    rig = Rig(tickets(f"t{n}" for n in range(2000)), ScriptedProvider(respond, 0.1))
+    await rig.run()
+    assert isinstance(rig.control.reason, ProviderRefused)
+    assert "the request itself seems wrong" in str(rig.control.reason)
+    assert len(rig.provider.asked) <= 300 + 100 + 2 * 32

@@ -15,6 +15,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable
 
     from inference_forge.adapters.http.exchange import Reply
+    from inference_forge.errors import ProviderError
     from inference_forge.models import ModelRequest
 
 _FINISHES = {
@@ -34,6 +35,7 @@ def read_answer(
     host: str,
     estimate_tokens: Callable[[str], int],
     redact: Callable[[str], str],
+    refusal: Callable[[Reply], ProviderError | None] = lambda _: None,
 ) -> ModelAnswer:
     """Return the answer in a 2xx reply.
 
@@ -47,35 +49,53 @@ def read_answer(
         host: shown in details.
         estimate_tokens: tokens of a text, for replies without usable usage.
         redact: replaces secrets, in details and in what the model wrote.
+        refusal: returns the error that a reply stands for, None for a success.
 
     Raises:
+        ProviderError: the body holds an error with the status that it should have had.
         TransientError: the body is empty, no JSON object, an error, or has no choice.
     """
-
-    def unusable(code: str, what: str) -> TransientError:
-        return TransientError(f"{host} {what}", code=code, status=reply.status)
-
-    if not reply.body.strip():
-        raise unusable("empty_body", f"answered {reply.status} with an empty body")
-    try:
-        body: Any = orjson.loads(reply.body)
-    except orjson.JSONDecodeError as exc:
-        raise unusable("not_json", f"answered {reply.status} without JSON") from exc
-    if not isinstance(body, dict):
-        raise unusable("not_json", f"answered {reply.status} without a JSON object")
+    body = _parsed(reply, host)
     choices = body.get("choices")
     choice = choices[0] if isinstance(choices, list) and choices else None
     fault = body.get("error") or (choice.get("error") if isinstance(choice, dict) else None)
     if fault:
+        if (error := refusal(replace(reply, status=_status_in(fault) or reply.status))) is not None:
+            raise error
         said = fault.get("message") if isinstance(fault, dict) else fault
-        raise unusable("error_in_body", f"reports: {one_line(str(said), redact=redact)}")
+        what = f"reports: {one_line(str(said), redact=redact)}"
+        raise _unusable(reply, host, "error_in_body", what)
     if not isinstance(choice, dict) or not isinstance(choice.get("message"), dict):
-        raise unusable("no_choice", "sent no choice")
+        raise _unusable(reply, host, "no_choice", "sent no choice")
     if choice.get("finish_reason") == "error":
-        raise unusable("error_in_body", "broke off its answer with an error")
+        raise _unusable(reply, host, "error_in_body", "broke off its answer with an error")
     answer = _answer(body, choice, request, model, estimate_tokens)
     # A server that echoes its request's headers must not get the key into files.
     return replace(answer, text=redact(answer.text), reasoning=redact(answer.reasoning))
+
+
+def _parsed(reply: Reply, host: str) -> dict[str, Any]:
+    """Return the body's object.
+
+    Raises:
+        TransientError: there is none.
+    """
+    if not reply.body.strip():
+        what = f"answered {reply.status} with an empty body"
+        raise _unusable(reply, host, "empty_body", what)
+    try:
+        body: Any = orjson.loads(reply.body)
+    except orjson.JSONDecodeError as exc:
+        what = f"answered {reply.status} without JSON"
+        raise _unusable(reply, host, "not_json", what) from exc
+    if not isinstance(body, dict):
+        what = f"answered {reply.status} without a JSON object"
+        raise _unusable(reply, host, "not_json", what)
+    return body
+
+
+def _unusable(reply: Reply, host: str, code: str, what: str) -> TransientError:
+    return TransientError(f"{host} {what}", code=code, status=reply.status)
 
 
 def _answer(
@@ -105,6 +125,15 @@ def _answer(
         finish=finish,
         reasoning=reasoning,
     )
+
+
+def _status_in(fault: Any) -> int | None:
+    """Return the status in an error's code: routers pass on there what their upstream answered.
+
+    OpenRouter does when it had begun to answer (openrouter.ai/docs/api/reference/errors).
+    """
+    code = fault.get("code") if isinstance(fault, dict) else None
+    return code if type(code) is int and 400 <= code < 600 else None  # noqa: PLR2004
 
 
 def _text(content: Any) -> str:

@@ -17,7 +17,9 @@ from inference_forge.errors import TicketError
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
 
+    from inference_forge.adapters.http.exchange import Reply
     from inference_forge.adapters.providers.presets import Preset, Structured
+    from inference_forge.errors import ProviderError
     from inference_forge.models import ModelAnswer, ModelRequest
 
 
@@ -101,13 +103,18 @@ class OpenAIChatProvider:
         reply = await exchange(self._client, message, redact=self._redact)
         now_unix = self._clock()
         hints = rate_limit_hints(reply.headers, now_unix=now_unix)
-        error = refusal(
-            reply,
-            table=OPENAI_TABLE,
-            host=self._host,
-            now_unix=now_unix,
-            redact=self._redact,
-        )
+
+        def refused(reply: Reply) -> ProviderError | None:
+            return refusal(
+                reply,
+                table=OPENAI_TABLE,
+                host=self._host,
+                key_env=self._preset.key_env,
+                now_unix=now_unix,
+                redact=self._redact,
+            )
+
+        error = refused(reply)
         if error is not None:
             error.hints = hints
             raise error
@@ -118,6 +125,7 @@ class OpenAIChatProvider:
             host=self._host,
             estimate_tokens=self._estimate_tokens,
             redact=self._redact,
+            refusal=refused,
         )
         return replace(answer, hints=hints) if hints is not None else answer
 

@@ -55,7 +55,7 @@ class Rule:
         words: body codes of which one must be present.
         message: pattern to be found in the provider's message.
         needs_wait: True when the server must have asked for a wait.
-        hint: what to do next, put before the provider's words.
+        hint: what to do next, put before the provider's words; may hold `{key_env}`.
     """
 
     error: type[ProviderError]
@@ -83,7 +83,7 @@ class Rule:
 _QUOTA = frozenset({
     "insufficient_quota", "insufficient_quota_error", "billing_hard_limit_reached",
     "billing_not_active", "insufficient_credits", "insufficient_balance", "payment_required",
-    "credit_balance_exhausted",
+    "credit_balance_exhausted", "exceeded_current_quota_error",
 })  # fmt: skip
 _AUTH = frozenset({
     "invalid_api_key", "invalid_api_key_error", "missing_api_key", "authentication_error",
@@ -116,16 +116,32 @@ _TOO_LONG = re.compile(
     re.IGNORECASE,
 )
 
+# A 429 never quotes a ticket, so its words may be read. "You exceeded your current quota" is not
+# among them: some providers say it of the present minute (Gemini, RESOURCE_EXHAUSTED).
+_NO_CREDIT = re.compile(
+    r"(insufficient|not enough|out of|no|exhausted) (account |remaining |your )?"
+    r"(balance|credits?|funds)|credit balance is too low|please recharge|recharge your",
+    re.IGNORECASE,
+)
+# Anthropic says so with 400 and a code that means anything
+# (platform.claude.com/docs/en/api/errors). At the very beginning of a message no ticket is quoted.
+_CREDIT_TOO_LOW = re.compile(r"\AYour credit balance is too low")
+
 _CLIENT = range(400, 500)
+_ERRORS = range(400, 600)
 _TOP_UP = "the account has no credit left; top it up"
 _MODEL_HINT = "the provider does not serve this model; see --model"
+_KEY_HINT = "the API key is missing or not accepted; check {key_env}"
+_FORBIDDEN_HINT = "a firewall may dislike the text, or the key may lack a permission"
 
 OPENAI_TABLE: tuple[Rule, ...] = (
     Rule(FatalError, "redirect_refused", range(300, 400)),
-    Rule(FatalError, "quota_exhausted", _CLIENT, _QUOTA, hint=_TOP_UP),
+    Rule(FatalError, "quota_exhausted", _ERRORS, _QUOTA, hint=_TOP_UP),
+    Rule(FatalError, "quota_exhausted", {429}, message=_NO_CREDIT, hint=_TOP_UP),
+    Rule(FatalError, "quota_exhausted", {400}, message=_CREDIT_TOO_LOW, hint=_TOP_UP),
     Rule(FatalError, "payment_required", {402}, hint=_TOP_UP),
-    Rule(FatalError, "unauthorized", {401}, hint="the API key is missing or not accepted"),
-    Rule(FatalError, "unauthorized", {403}, _AUTH, hint="the API key is not accepted"),
+    Rule(FatalError, "unauthorized", {401}, hint=_KEY_HINT),
+    Rule(FatalError, "unauthorized", {403}, _AUTH, hint=_KEY_HINT),
     Rule(FatalError, "proxy_auth", {407}, hint="the proxy asks for credentials"),
     Rule(FatalError, "unknown_model", {400, 403, 404, 410, 422}, _MODEL, hint=_MODEL_HINT),
     Rule(FatalError, "unknown_model", {404}, message=_NO_SUCH_MODEL, hint=_MODEL_HINT),
@@ -136,11 +152,12 @@ OPENAI_TABLE: tuple[Rule, ...] = (
     Rule(ThrottleError, "overloaded", {503}, needs_wait=True),
     Rule(TransientError, "request_timeout", {408}),
     Rule(TransientError, "conflict", {409, 421, 425}),
+    Rule(TicketError, "not_implemented", {501, 505}, hint="is the base URL right?"),
     Rule(TransientError, "server_error", range(500, 600)),
     Rule(TicketError, "filtered", _CLIENT, _FILTER),
     Rule(TicketError, "context_length", {400, 413, 422}, _CONTEXT),
     Rule(TicketError, "context_length", {400, 413, 422}, message=_TOO_LONG),
-    Rule(TicketError, "forbidden", {403}),
+    Rule(TicketError, "forbidden", {403}, hint=_FORBIDDEN_HINT),
     Rule(TicketError, "too_large", {413}),
     Rule(TicketError, "rejected", _CLIENT),
     Rule(TransientError, "bad_status"),
@@ -153,6 +170,7 @@ def refusal(
     *,
     table: tuple[Rule, ...],
     host: str,
+    key_env: str,
     now_unix: float,
     redact: Callable[[str], str],
 ) -> ProviderError | None:
@@ -162,6 +180,7 @@ def refusal(
         reply: what came back.
         table: the wire format's rules; the last one fits anything.
         host: shown in the detail.
+        key_env: the variable from which the key is taken.
         now_unix: Unix time in seconds, for waits given as a date.
         redact: replaces the key, should the provider echo it.
     """
@@ -174,7 +193,8 @@ def refusal(
     if rule.error is ThrottleError:
         asked_s = server_wait_s(reply.headers, now_unix=now_unix, is_throttle=True)
     said = _redirect_target(reply) if status in range(300, 400) else complaint.message
-    parts = [f"{host} answered {status}", rule.hint, one_line(said, redact=redact)]
+    hint = rule.hint.format(key_env=key_env)
+    parts = [f"{host} answered {status}", hint, one_line(said, redact=redact)]
     detail = ": ".join(part for part in parts if part)
     return rule.error(detail, code=rule.code, status=status, wait_s=asked_s)
 
