@@ -380,6 +380,47 @@ def test_a_proxy_is_shown_without_its_password(monkeypatch: pytest.MonkeyPatch) 
     assert "secret" not in repr(report)
 
 
+@pytest.mark.parametrize(
+    ("proxy", "code"), [("http://127.0.0.1:9", 75), ("http://proxy.invalid:3128", 75)]
+)
+def test_a_proxy_that_does_not_work_is_what_is_advised_about(
+    monkeypatch: pytest.MonkeyPatch, proxy: str, code: int
+) -> None:
+    """Neither the server nor this machine's DNS is at fault."""
+    monkeypatch.setenv("HTTP_PROXY", proxy)
+    report = doctor({**HOSTED, "base_url": "http://models.example/v1"})
+    finding = named(report, "proxy")[-1]
+    assert report.exit_code == code
+    assert finding.fix == f"check the proxy {proxy}, or name the host in NO_PROXY"
+
+
+def test_a_socks_proxy_without_its_package_is_a_matter_of_the_proxy(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """The certificates have nothing to do with it."""
+    monkeypatch.setenv("ALL_PROXY", "socks5://127.0.0.1:9")
+    report = doctor({**HOSTED, "base_url": "http://models.example/v1"})
+    assert "httpx[socks]" in one(report, "proxy").found
+
+
+@pytest.mark.parametrize(
+    ("flags", "status", "said"),
+    [
+        ({"fallback_model": "m2"}, Status.OK, "openai, model m2 (not called)"),
+        ({"fallback_provider": "local"}, Status.OK, "local, model local-baseline (not called)"),
+        ({"fallback_provider": "sarvam"}, Status.FAIL, "sarvam needs an API key"),
+        ({"fallback_provider": "groq"}, Status.FAIL, "groq has no default model"),
+        ({"fallback_model": "m"}, Status.FAIL, "--fallback-model is the model itself"),
+    ],
+)
+def test_a_fallback_is_looked_at_and_not_called(
+    flags: dict[str, str], status: Status, said: str
+) -> None:
+    """An outage is a bad moment to learn that its key is missing."""
+    finding = one(asked(good, flags), "fallback")
+    assert (finding.status, finding.found) == (status, said)
+
+
 def test_a_proxy_that_is_none(monkeypatch: pytest.MonkeyPatch) -> None:
     """A variable that cannot be used is a mistake in the configuration."""
     monkeypatch.setenv("HTTPS_PROXY", "gopher://proxy.example")

@@ -10,7 +10,7 @@ import anyio
 from inference_forge.adapters.http.client import build_client, environment_proxy, parse_base_url
 from inference_forge.adapters.providers.credentials import ApiKey
 from inference_forge.adapters.providers.presets import find_preset
-from inference_forge.app.answering import LOCAL, open_answering
+from inference_forge.app.answering import LOCAL, open_answering, open_fallback
 from inference_forge.errors import SettingsError, TaxonomyError
 from inference_forge.jobs.doctor.findings import CONFIGURATION, fail, ok, warn
 
@@ -65,6 +65,12 @@ def shown_server(url: httpx.URL) -> str:
     return f"{url.scheme}://{url.netloc.decode('ascii')}"
 
 
+def proxy_of(account: Account) -> str | None:
+    """Return the proxy through which `account`'s server is reached, without credentials."""
+    proxy = environment_proxy(account.base_url)
+    return None if proxy is None else shown_server(proxy.url)
+
+
 def check_local(loaded: Loaded, taxonomy: Taxonomy, environ: Mapping[str, str]) -> AccountCheck:
     """Return what the embedded classifier says of itself.
 
@@ -101,7 +107,7 @@ def check_hosted(loaded: Loaded, taxonomy: Taxonomy, environ: Mapping[str, str])
         return AccountCheck((fail("provider", str(error), "correct --provider", CONFIGURATION),))
     base_url = settings.base_url or preset.base_url
     model = settings.model or preset.default_model
-    findings = [ok("provider", f"{preset.name}, model {model or 'not chosen'}")]
+    findings = [_provider_chosen(preset.name, model)]
     blocking = _check_way(base_url, environ, findings)
     if blocking is None:
         blocking = _check_key(loaded, taxonomy, environ, preset)
@@ -114,6 +120,34 @@ def check_hosted(loaded: Loaded, taxonomy: Taxonomy, environ: Mapping[str, str])
         preset = replace(preset, requires_key=False)
     account = Account(preset, base_url, model, api_key)
     return AccountCheck((*findings, *_check_encryption(account)), account)
+
+
+def check_fallback(
+    loaded: Loaded, taxonomy: Taxonomy, environ: Mapping[str, str]
+) -> tuple[Finding, ...]:
+    """Return whether the fallback's settings and key are fit; it is not called.
+
+    Arguments:
+        loaded: settings that may choose one.
+        taxonomy: what it is to be asked for.
+        environ: the environment, in which its key is.
+    """
+    try:
+        answering = open_fallback(loaded, taxonomy, environ)
+    except (SettingsError, TaxonomyError) as error:
+        found, _, fix = str(error).partition(": ")
+        advice = fix or "correct --fallback-model or --fallback-provider"
+        return (fail("fallback", found, advice, CONFIGURATION),)
+    if answering is None:
+        return ()
+    anyio.run(answering.provider.aclose)
+    return (ok("fallback", f"{answering.name}, model {answering.provider.model} (not called)"),)
+
+
+def _provider_chosen(name: str, model: str | None) -> Finding:
+    if model is None:
+        return warn("provider", f"{name}, no model is chosen", "choose one with --model")
+    return ok("provider", f"{name}, model {model}")
 
 
 def _check_way(
@@ -131,7 +165,8 @@ def _check_way(
     try:
         anyio.run(build_client(base_url, {}, max_connections=1).aclose)
     except SettingsError as error:
-        return fail("certificates", str(error), "correct or unset the variable", CONFIGURATION)
+        name = "proxy" if "proxy" in str(error) else "certificates"
+        return fail(name, str(error), "correct or unset the variable", CONFIGURATION)
     findings.append(_proxy_in_effect(shown_server(url), proxy, environ))
     return None
 

@@ -53,7 +53,12 @@ _BY_CODE: Final = {
 _ABOUT_FORM: Final = re.compile(r"response_format|json_schema|json_object|schema", re.IGNORECASE)
 
 
-def unanswered(error: ProviderError, key_env: str) -> Finding:
+_BELOW_HTTP: Final = frozenset({
+    "dns_error", "connect_error", "timeout", "connection_reset", "protocol_error", "tls_error",
+})  # fmt: skip
+
+
+def unanswered(error: ProviderError, key_env: str, *, proxy: str | None = None) -> Finding:
     """Return the finding of a call that ended in `error`; an unknown model has its own.
 
     A stop at once for a run is one here: exit 4, also for a certificate that is not valid. What
@@ -62,9 +67,13 @@ def unanswered(error: ProviderError, key_env: str) -> Finding:
     Arguments:
         error: what the call ended in.
         key_env: the variable in which the key is.
+        proxy: through what the call went, for people; None for no proxy.
     """
     advice = advice_on(error)
     fix = f"{advice.fix} ({key_env})" if advice is _KEY else advice.fix
+    if proxy is not None and error.code in _BELOW_HTTP:
+        advice = Advice("proxy", f"check the proxy {proxy}, or name the host in NO_PROXY")
+        fix = advice.fix
     match error:
         case ThrottleError():
             return warn(advice.name, error.detail, fix)

@@ -11,7 +11,12 @@ import anyio
 from inference_forge.adapters.providers.presets import load_presets
 from inference_forge.app.answering import LOCAL
 from inference_forge.errors import ProviderError
-from inference_forge.jobs.doctor.account import check_hosted, check_local
+from inference_forge.jobs.doctor.account import (
+    check_fallback,
+    check_hosted,
+    check_local,
+    proxy_of,
+)
 from inference_forge.jobs.doctor.call import call_once, served_models
 from inference_forge.jobs.doctor.configuration import read_configuration
 from inference_forge.jobs.doctor.findings import REFUSED, Report, fail, ok, warn, without_secrets
@@ -82,6 +87,8 @@ def run_doctor(job: DoctorJob) -> Report:
     configuration = read_configuration(job.flags, job.environ)
     findings = [check_versions(), *configuration.findings]
     findings += _check_provider(job, configuration)
+    if configuration.loaded is not None and configuration.taxonomy is not None:
+        findings += check_fallback(configuration.loaded, configuration.taxonomy, job.environ)
     findings += _check_machine(job, configuration)
     names = {finding.name for finding in findings}
     secrets = [job.environ.get(preset.key_env, "") for preset in load_presets().values()]
@@ -160,7 +167,7 @@ def _read_error(job: DoctorJob, account: Account, error: ProviderError) -> list[
         fix = model_fix(served, account.model or "")
         findings = [key_accepted(account), fail("model", error.detail, fix, REFUSED)]
     else:
-        findings = [unanswered(error, account.preset.key_env)]
+        findings = [unanswered(error, account.preset.key_env, proxy=proxy_of(account))]
     if error.status is not None and all(finding.name != "endpoint" for finding in findings):
         findings.insert(0, ok("endpoint", f"{account.server} answered {error.status}"))
     if all(finding.name != "key" for finding in findings):
