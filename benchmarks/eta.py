@@ -1,14 +1,14 @@
 """How wrong the estimated time left is, run by run, on virtual time.
 
-    python benchmarks/eta.py                 # every run, about a minute
+    python benchmarks/eta.py                 # every run, two minutes
     python benchmarks/eta.py bursty rate     # those whose name has one of these words
 
 Each run goes through the real engine; only the provider, the files and the clock are simulated.
 Between 20 % and 95 % done the estimate is compared with the time that was really left. `badness`
 is the mean of the error over what is allowed, which is 15 % of the time left or 2 s, whichever is
-more: up to 1.00 is on target. Runs marked with a star need not be on target. In some, nothing seen
-tells what will come (a provider changes in the middle of the run); in others (up and down by
-turns, a fixed window of requests, repairs that wait for the retry quota) the estimate misses it.
+more: up to 1.00 is on target. Runs marked with a star need not be on target, as a rule because
+nothing seen tells what will come: a provider changes in the middle of the run, has its bursts by
+chance, or by turns so long that a run has only a few of them.
 """
 
 from __future__ import annotations

@@ -107,14 +107,34 @@ def test_a_rate_that_is_known_is_a_bound() -> None:
     assert run.left_s({S: 100}) == pytest.approx(20)
 
 
-def test_a_limit_that_changes_changes_the_estimate_at_once() -> None:
+def test_a_rate_that_was_learned_counts_with_its_mean() -> None:
+    """It is low after each throttle, and grows: at 4 a second it takes 20 s, at 20 it takes 4 s."""
+    run = Run(rate_per_s=20.0)
+    run.answers(0.1, 100)
+    run.rate_per_s = 4.0
+    run.one(0.1)
+    assert run.left_s({S: 80}) == pytest.approx(12, rel=0.01)
+
+
+def test_a_limit_that_grows_changes_the_estimate_at_once() -> None:
     """Speed is counted for each slot."""
+    run = Run(limit=4)
+    run.answers(1.0, 10)
+    assert run.left_s({S: 160}) == pytest.approx(40, rel=0.05)
+    run.limit = 16
+    run.one(1.0, in_use=16)
+    assert run.left_s({S: 160}) == pytest.approx(10, rel=0.05)
+
+
+def test_a_limit_that_was_cut_is_half_believed_to_grow_again() -> None:
+    """As it does after throttles: (4 + 16) / 2 slots at first, 4 in the end."""
     run = Run(limit=16)
     run.answers(1.0, 10)
-    assert run.left_s({S: 160}) == pytest.approx(10, rel=0.05)
     run.limit = 4
     run.one(1.0, in_use=4)
-    assert run.left_s({S: 160}) == pytest.approx(40, rel=0.05)
+    assert run.left_s({S: 160}) == pytest.approx(16, rel=0.05)
+    run.answers(1.0, 60)
+    assert run.left_s({S: 160}) == pytest.approx(40, rel=0.1)
 
 
 def test_complex_tickets_that_go_first_do_not_mislead() -> None:
@@ -182,7 +202,7 @@ def test_stalls_that_come_again_are_expected_to_go_on() -> None:
 
 
 def test_two_stalls_count_as_twice_the_shorter() -> None:
-    """In either order; of the longer only the excess is an accident."""
+    """In either order; of the longer only the excess is an accident. The next is due now."""
     found = []
     for stalls in ((25.0, 75.0), (75.0, 25.0)):
         run = Run()
@@ -191,7 +211,7 @@ def test_two_stalls_count_as_twice_the_shorter() -> None:
             run.now += stall_s
         run.answers(1.0, 50)
         found.append(run.left_s({S: 800}))
-    assert found == [pytest.approx(133, abs=3)] * 2
+    assert found == [pytest.approx(150, abs=3)] * 2
 
 
 def test_a_known_pause_is_added_until_it_is_over() -> None:
@@ -206,6 +226,32 @@ def test_a_known_pause_is_added_until_it_is_over() -> None:
     run.now += 31.0
     run.one(1.0)
     assert 1 <= run.left_s({S: 8}) < 3
+
+
+def test_a_limit_that_asks_to_wait_will_do_so_again() -> None:
+    """A hundred in 5 s, then 25 s of waiting, again and again: known from the first wait on."""
+    run = Run(limit=10)
+    run.answers(0.5, 10)
+    run.eta.on_pause(25.0, run.now, is_limit=True)
+    for after_s in (1.0, 10.0, 24.0):
+        assert run.left_s({S: 300}, after_s) == pytest.approx(25 + 65 - after_s, abs=1)
+    run.now += 25.5
+    run.one(0.5)
+    assert run.left_s({S: 299}) == pytest.approx(65, abs=4)
+    run.answers(0.5, 5)
+    assert run.left_s({S: 249}) == pytest.approx(62.5, abs=4)
+
+
+def test_a_pause_that_came_before_lasts_as_long_again() -> None:
+    """The third of 30 s each: 20 s of it are left after 10, and it grows after 30."""
+    run = Run()
+    for _ in range(2):
+        run.answers(0.5, 40)
+        run.now += 30.0
+    run.answers(0.5, 40)
+    work_s = run.left_s({S: 8}, after_s=30.0)
+    assert run.left_s({S: 8}, after_s=10.0) == pytest.approx(work_s + 20, abs=1)
+    assert run.left_s({S: 8}, after_s=50.0) == pytest.approx(work_s + 10, abs=1)
 
 
 def test_nothing_left_takes_no_time() -> None:

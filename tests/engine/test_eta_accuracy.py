@@ -32,6 +32,7 @@ QUICK = {
     "bursty: answers every 5 s",
     "bursty: fast and slow, 5 s",
     "rate told, 30/min",
+    "rate 100 a 30 s window",
     "rate 8/s, silent",
     "complex first, one window",
     "many duplicates",

@@ -197,6 +197,24 @@ def test_a_known_pause_is_added_to_the_time_left(pause: Event) -> None:
     assert tally.left_s() == pytest.approx(2.0 + 40.0)
 
 
+@pytest.mark.parametrize(
+    ("pause", "left_s"),
+    [(DispatchPaused("rate_limited", 40.0), 240.0), (BreakerChanged("closed", "open", 40.0), 90.0)],
+)
+def test_only_a_rate_limit_that_asks_to_wait_is_expected_to_do_so_again(
+    pause: Event, left_s: float
+) -> None:
+    """Of 200 calls the first turn's at least 50 fit between two waits; an outage is an accident."""
+    tally = after(
+        STARTED,
+        RowsRead(200, True, 1, 1),
+        TicketsQueued({Complexity.SIMPLE: 200}),
+        try_finished("ok", 2.0, limit=8),
+        pause,
+    )
+    assert tally.left_s() == pytest.approx(left_s, abs=35.0)
+
+
 def test_a_known_rate_bounds_the_time_left() -> None:
     """Two requests a second are two a second, also before that shows."""
     tally = after(STARTED, RowsRead(100, True, 1, 1), TicketsQueued({Complexity.SIMPLE: 100}))
