@@ -112,11 +112,10 @@ class Admission:
     def room(self) -> int:
         """Return how many more tickets could be sent than already wait.
 
-        During an outage only those count that never failed: they are to be the probes.
+        Only those count that never failed. Retries may wait for their quota while the provider
+        answers, and in an outage the others are to be the probes.
         """
-        is_closed = self._breaker.state is BreakerState.CLOSED
-        waiting = self._waiting if is_closed else len(self._firsts)
-        return self._limit.limit - self._in_flight - waiting
+        return self._limit.limit - self._in_flight - len(self._firsts)
 
     async def room_changed(self) -> None:
         """Wait until there may be more room than now."""

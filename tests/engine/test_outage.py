@@ -5,6 +5,7 @@ from __future__ import annotations
 from itertools import pairwise
 from typing import TYPE_CHECKING
 
+import anyio
 import pytest
 from engine_rig import Rig, virtual_time
 from fakes import Asked, Reply, ScriptedProvider, label, tickets
@@ -150,3 +151,16 @@ async def test_endless_throttling_ends_in_try_later() -> None:
     assert isinstance(rig.control.reason, TryLater)
     assert rig.failures == {}
     assert counts.pending > 0
+
+
+async def test_retries_that_wait_for_their_quota_hold_up_nobody() -> None:
+    """Up and down by turns of 10 s: while it is up, tickets that never failed are sent."""
+
+    def respond(asked: Asked) -> Reply:
+        return DOWN if asked.at_s % 20 >= 10 else label()
+
+    rig = Rig(tickets(f"t{n}" for n in range(3000)), ScriptedProvider(respond, 0.5))
+    began_s = anyio.current_time()
+    await rig.run()
+    assert rig.failures == {}
+    assert anyio.current_time() - began_s < 170
