@@ -1,6 +1,7 @@
 """The composition root: settings in, a wired run out."""
 
 from inference_forge.app.classify import run_classify
+from inference_forge.app.history import PastRun, PastRuns, RunState, past_runs
 from inference_forge.app.job import ClassifyJob, InputResult, Watcher
 from inference_forge.app.notices import Notices
 from inference_forge.app.places import Places, user_places
@@ -9,8 +10,12 @@ __all__ = [
     "ClassifyJob",
     "InputResult",
     "Notices",
+    "PastRun",
+    "PastRuns",
     "Places",
+    "RunState",
     "Watcher",
+    "past_runs",
     "run_classify",
     "user_places",
 ]

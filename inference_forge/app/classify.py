@@ -13,6 +13,7 @@ from inference_forge.adapters.cache import FileLeases, open_cache, open_temporar
 from inference_forge.adapters.threads import DedicatedThread
 from inference_forge.app.answering import LOCAL, Choice, open_answering, open_fallback
 from inference_forge.app.deadline import seconds_until
+from inference_forge.app.history import recorded
 from inference_forge.app.input_run import InputRun
 from inference_forge.app.inputs import chosen_inputs
 from inference_forge.app.taxonomy_file import load_taxonomy
@@ -21,6 +22,7 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
     from pathlib import Path
 
+    from inference_forge.app.inputs import Input
     from inference_forge.app.job import ClassifyJob, InputResult
     from inference_forge.ports import Leases, ResultCache
 
@@ -34,21 +36,22 @@ def run_classify(job: ClassifyJob) -> list[InputResult]:
         BrokenPipeError: whoever read stdout went away.
     """
     # All that is read before the event loop runs may block.
-    names = chosen_inputs(job.inputs, job.loaded.settings, job.notices.note)
+    inputs = chosen_inputs(job.inputs, job.loaded.settings, job.notices.note)
     taxonomy = load_taxonomy(job.loaded.settings.taxonomy)
     answering = open_answering(job.loaded, taxonomy, job.environ)
     fallback = open_fallback(job.loaded, taxonomy, job.environ)
     deadline_s = seconds_until(job.loaded.settings.deadline, datetime.now().astimezone())
     choice = Choice(taxonomy, answering, fallback)
-    try:
-        return anyio.run(_classify_all, job, names, choice, deadline_s)
-    except BaseExceptionGroup as group:
-        # A task group wraps what left one of its tasks; a single error is shown as itself.
-        raise _single(group) from None
+    with recorded(job, answering) as watched:
+        try:
+            return anyio.run(_classify_all, watched, inputs, choice, deadline_s)
+        except BaseExceptionGroup as group:
+            # A task group wraps what left one of its tasks; a single error is shown as itself.
+            raise _single(group) from None
 
 
 async def _classify_all(
-    job: ClassifyJob, names: Sequence[str], choice: Choice, deadline_s: float | None
+    job: ClassifyJob, inputs: Sequence[Input], choice: Choice, deadline_s: float | None
 ) -> list[InputResult]:
     results: list[InputResult] = []
     stop_at_s = None if deadline_s is None else anyio.current_time() + deadline_s
@@ -62,8 +65,8 @@ async def _classify_all(
         leases = await worker.run(lambda: _open_leases(job, choice))
         if leases is not None:
             stack.push_async_callback(worker.run, leases.close)
-        for name in names:
-            result = await InputRun(job, name, choice, cache, leases, worker, stop_at_s).run()
+        for input_ in inputs:
+            result = await InputRun(job, input_, choice, cache, leases, worker, stop_at_s).run()
             job.report(result)
             results.append(result)
             if result.stop is not None:

@@ -9,8 +9,8 @@ from typing import TYPE_CHECKING
 
 import anyio
 
-from inference_forge.adapters.sources import open_source
 from inference_forge.adapters.threads import DedicatedThread
+from inference_forge.app.input_source import open_input
 from inference_forge.app.interrupts import stop_on_signal
 from inference_forge.app.job import InputResult
 from inference_forge.app.outputs import lock_outputs, open_outputs
@@ -26,6 +26,7 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from inference_forge.app.answering import Choice
+    from inference_forge.app.inputs import Input
     from inference_forge.app.job import ClassifyJob, Watcher
     from inference_forge.engine.pipeline import Pipeline
     from inference_forge.ports import (
@@ -52,7 +53,7 @@ class InputRun:
 
     Attributes:
         job: what was asked for.
-        name: the input.
+        input: what is read.
         choice: what is asked for, and who answers.
         cache: answers that are paid for.
         leases: shared with other runs on that cache; None when nobody shares it.
@@ -61,7 +62,7 @@ class InputRun:
     """
 
     job: ClassifyJob
-    name: str
+    input: Input
     choice: Choice
     cache: ResultCache
     leases: Leases | None
@@ -77,7 +78,7 @@ class InputRun:
             BrokenPipeError: whoever read stdout went away.
         """
         tally = Tally(anyio.current_time)
-        watcher = self.job.watch(self.name, tally)
+        watcher = self.job.watch(self.input.label, tally)
         self.job.notices.start_input()
 
         def emit(event: Event) -> None:
@@ -113,7 +114,7 @@ class InputRun:
                 stop=None if stop is None else str(stop),
             )
         )
-        return InputResult(self.name, counts, tally, ended.published, stop, ended.partials)
+        return InputResult(self.input.label, counts, tally, ended.published, stop, ended.partials)
 
     async def _run_pipeline(
         self, control: RunControl, emit: Callable[[Event], None]
@@ -129,7 +130,7 @@ class InputRun:
                 return RunCounts(0, 0), _Ended()
             stack.callback(source.close)
             try:
-                lock = await self.worker.run(partial(lock_outputs, self.job, self.name))
+                lock = await self.worker.run(partial(lock_outputs, self.job, self.input))
             except TryLater as held:
                 control.stop(held)
                 return RunCounts(0, 0), _Ended()
@@ -195,24 +196,14 @@ class InputRun:
 
     def _started(self) -> RunStarted:
         return RunStarted(
-            source=self.name,
+            source=self.input.label,
             provider=self.choice.answering.name,
             model=self.choice.answering.provider.model,
             concurrency=self.job.loaded.settings.concurrency,
         )
 
     def _open_source(self) -> TicketSource:
-        settings = self.job.loaded.settings
-        return open_source(
-            self.name,
-            stdin=self.job.stdin,
-            input_format=settings.input_format,
-            encoding=settings.encoding,
-            delimiter=settings.delimiter,
-            text_columns=settings.text_column,
-            id_column=settings.id_column,
-            tenant_column=settings.tenant_column,
-        )
+        return open_input(self.input, self.job.loaded.settings, self.job.stdin)
 
     def _open_outputs(self, source: TicketSource) -> OutcomeSink:
-        return open_outputs(self.job, self.name, source, self.choice.taxonomy)
+        return open_outputs(self.job, self.input, source, self.choice.taxonomy)

@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+import glob
+import re
+from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Final
 
 from inference_forge.app.places import STDIN, is_own_output
 from inference_forge.errors import InputError, UsageError
@@ -14,26 +17,81 @@ if TYPE_CHECKING:
     from inference_forge.settings import Settings
 
 
+GLOB: Final = re.compile(r"[*?\[]")
+
+
+@dataclass(frozen=True, slots=True)
+class Input:
+    """What is read as one.
+
+    Attributes:
+        names: paths, or `-` for stdin; several when they go into one results file.
+    """
+
+    names: tuple[str, ...]
+
+    @property
+    def label(self) -> str:
+        """Return what messages call it."""
+        more = len(self.names) - 1
+        return f"{self.names[0]} and {more} more" if more else self.names[0]
+
+    @property
+    def paths(self) -> list[Path]:
+        """Return the files."""
+        return [Path(name) for name in self.names if name != STDIN]
+
+
 def chosen_inputs(
     names: Sequence[str], settings: Settings, note: Callable[[str, str], None]
-) -> list[str]:
+) -> list[Input]:
     """Return the inputs to read, in order, after looking for what would fail half-way.
 
     One input is taken as it is. Of several (`forge classify *.csv`) those that forge wrote itself
-    are left out.
+    are left out. A pattern that the shell did not expand (`'exports/*.csv'`) is expanded here.
 
     Arguments:
-        names: paths, or `-` for stdin; at least one.
-        settings: `output` and `failures` name one file and so allow one input.
+        names: paths, patterns, or `-` for stdin; at least one.
+        settings: with `output`, several inputs are read as one; `failures` alone names one file
+            and so allows one input.
         note: takes a code and what was left out.
 
     Raises:
-        UsageError: several inputs for one output, or standard input twice.
-        InputError: one of several does not exist.
+        UsageError: several inputs for one failures file, or standard input twice.
+        InputError: one of several does not exist, or nothing fits a pattern.
     """
-    if len(names) == 1:
-        return list(names)
-    _check_several(names, settings)
+    expanded = [found for name in names for found in _expanded(name)]
+    if len(expanded) == 1 and len(names) == 1 and expanded[0] == names[0]:
+        return [Input((names[0],))]
+    if expanded.count(STDIN) > 1:
+        raise UsageError("standard input (-) can be read only once: name it once")
+    if settings.failures is not None and settings.output is None and len(expanded) > 1:
+        raise UsageError(
+            f"several inputs get two files each, and --failures names one ({settings.failures}): "
+            "leave it out, or add -o for one results file"
+        )
+    chosen = _without_own(expanded, note)
+    if settings.output is not None:
+        return [Input(tuple(chosen))]
+    return [Input((name,)) for name in chosen]
+
+
+def _expanded(name: str) -> list[str]:
+    if name != STDIN and Path(name).is_dir():
+        raise InputError(
+            f"is a directory: name the files in it, for example {name.rstrip('/')}/*.csv", path=name
+        )
+    if name == STDIN or not GLOB.search(name) or Path(name).exists():
+        return [name]
+    # Path.glob takes no absolute pattern.
+    matches = glob.glob(name, recursive=True)  # noqa: PTH207
+    found = sorted(path for path in matches if Path(path).is_file())
+    if not found:
+        raise InputError("no file fits this pattern; check it", path=name)
+    return found
+
+
+def _without_own(names: Sequence[str], note: Callable[[str, str], None]) -> list[str]:
     own = [name for name in names if name != STDIN and is_own_output(Path(name))]
     chosen = [name for name in names if name not in own]
     if not chosen:
@@ -46,14 +104,3 @@ def chosen_inputs(
     if own:
         note("own_output", f"not read, because forge wrote it: {', '.join(own)}")
     return chosen
-
-
-def _check_several(names: Sequence[str], settings: Settings) -> None:
-    for flag, value in (("-o", settings.output), ("--failures", settings.failures)):
-        if value is not None:
-            raise UsageError(
-                f"several inputs get a file each, and {flag} names one ({value}): leave it out, "
-                "or give one input"
-            )
-    if list(names).count(STDIN) > 1:
-        raise UsageError("standard input (-) can be read only once: name it once")

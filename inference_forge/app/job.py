@@ -96,6 +96,7 @@ class ClassifyJob:
         report: called with each input's result as soon as it is there.
         notices: collects warnings from everywhere.
         run_id: tells this run from all others; in UTC order.
+        command: the words of the command line, for the run history; empty keeps the run out of it.
     """
 
     inputs: Sequence[str]
@@ -108,3 +109,4 @@ class ClassifyJob:
     report: Callable[[InputResult], None] = _ignore
     notices: Notices = field(default_factory=Notices)
     run_id: str = field(default_factory=_new_run_id)
+    command: Sequence[str] = ()

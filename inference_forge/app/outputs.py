@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from pathlib import Path
 from typing import TYPE_CHECKING
 
 from inference_forge.adapters.output_lock import OutputLock
@@ -15,22 +14,23 @@ from inference_forge.adapters.sinks import (
 )
 from inference_forge.adapters.sinks.options import format_of
 from inference_forge.adapters.sinks.targets import is_device
-from inference_forge.app.places import STDIN, Targets, results_path, targets_for
+from inference_forge.app.places import Targets, results_path, targets_for
 from inference_forge.errors import OutputError
 
 if TYPE_CHECKING:
+    from inference_forge.app.inputs import Input
     from inference_forge.app.job import ClassifyJob
     from inference_forge.core.taxonomy import Taxonomy
     from inference_forge.ports import OutcomeSink, TicketSource
 
 
-def lock_outputs(job: ClassifyJob, name: str) -> OutputLock | None:
-    """Keep other runs from the results file of the input `name`; None when there is no file.
+def lock_outputs(job: ClassifyJob, input_: Input) -> OutputLock | None:
+    """Keep other runs from the results file of an input; None when there is no file.
 
     Raises:
         TryLater: another run is writing it.
     """
-    results = results_path(name, job.loaded.settings.output)
+    results = results_path(input_.names[0], job.loaded.settings.output)
     if results is None or is_device(results):
         return None
     directory = job.places.state / "locks"
@@ -46,15 +46,16 @@ def lock_outputs(job: ClassifyJob, name: str) -> OutputLock | None:
 
 
 def open_outputs(
-    job: ClassifyJob, name: str, source: TicketSource, taxonomy: Taxonomy
+    job: ClassifyJob, input_: Input, source: TicketSource, taxonomy: Taxonomy
 ) -> OutcomeSink:
-    """Return the sink for the input `name`; a file is opened as its partial.
+    """Return the sink for an input; a file is opened as its partial.
 
     Raises:
         UsageError: an output is an input, a directory, or in none.
         OutputError: an output cannot be written.
     """
     settings = job.loaded.settings
+    name = input_.names[0]
     pending_format = _format_like(name, settings.input_format, source)
     targets = targets_for(
         name,
@@ -69,9 +70,10 @@ def open_outputs(
         prefix=settings.prefix,
         has_reasoning=settings.keep_reasoning,
         guard=settings.csv_guard,
+        keep=settings.keep,
+        drop=settings.drop,
         has_bom=source.had_bom,
     )
-    inputs = [] if name == STDIN else [Path(name)]
     pending = targets.pending if settings.publish_partial else None
     if targets.results is not None:
         return open_sink(
@@ -80,7 +82,7 @@ def open_outputs(
             columns=source.columns,
             pending=pending,
             pending_format=pending_format,
-            inputs=inputs,
+            inputs=input_.paths,
             options=options,
             default_format=_default_format(targets, name, settings.input_format, source),
         )
@@ -92,7 +94,7 @@ def open_outputs(
         columns=source.columns,
         pending=pending,
         pending_format=pending_format,
-        inputs=inputs,
+        inputs=input_.paths,
         options=options,
     )
 

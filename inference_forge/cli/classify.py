@@ -15,7 +15,7 @@ from inference_forge.cli.streams import say
 from inference_forge.settings import PROJECT_FILE, ProgressStyle, Settings, load_settings
 
 if TYPE_CHECKING:
-    from inference_forge.app import InputResult, Watcher
+    from inference_forge.app import InputResult, Notices, Watcher
     from inference_forge.observe.tally import Tally
 
 
@@ -66,8 +66,10 @@ def _classify(
         watch=lambda name, tally: _watcher(settings, tally, name if len(inputs) > 1 else None),
         report=lambda result: _report(result, settings),
         notices=notices,
+        command=("forge", *sys.argv[1:]),
     )
     results = run_classify(job)
+    _tell_rest(notices, results, settings)
     _exit(results, settings)
 
 
@@ -123,6 +125,18 @@ def _report(result: InputResult, settings: Settings) -> None:
             say(line)
     if result.stop is not None:
         say(stop_line(result, keeps_answers=settings.cache))
+
+
+def _tell_rest(notices: Notices, results: list[InputResult], settings: Settings) -> None:
+    """Print what came up after the last input; after a stop its reason stays the last line."""
+    from inference_forge.cli.display import NoticeLines, notice_of  # noqa: PLC0415
+
+    if results[-1].stop is not None:
+        return
+    if settings.quiet or settings.progress is ProgressStyle.NONE:
+        notices.pass_on(NoticeLines(sys.stderr).on_event)
+    else:
+        notices.pass_on(lambda event: say(notice_of(event) or ""))
 
 
 def _exit(results: list[InputResult], settings: Settings) -> None:

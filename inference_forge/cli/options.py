@@ -132,5 +132,5 @@ def _metavar(spec: Spec) -> str:
         return "TIME"
     if isinstance(spec.annotation, type) and issubclass(spec.annotation, StrEnum):
         return "|".join(spec.annotation)
-    kinds = {int: "N", float: "SHARE", Path | None: "PATH"}
+    kinds = {int: "N", int | None: "N", float | None: "N", float: "SHARE", Path | None: "PATH"}
     return kinds.get(spec.annotation, "TEXT")

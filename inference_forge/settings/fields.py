@@ -92,6 +92,12 @@ class Settings:
     delimiter: Annotated[
         str | None, Doc("Delimiter of CSV; `tab` for a tab.", _INPUT, shown_default="detected")
     ] = None
+    offset: Annotated[int, Ge(0), Doc("Rows to leave out at the beginning.", _INPUT)] = 0
+    limit: Annotated[int | None, Ge(1), Doc("Most rows to read.", _INPUT)] = None
+    sample: Annotated[
+        int | None, Ge(1), Doc("So many rows by chance, the same for the same --seed.", _INPUT)
+    ] = None
+    seed: Annotated[int, Doc("Decides which rows --sample takes.", _INPUT)] = 0
     output: Annotated[
         str | None,
         Doc(
@@ -113,6 +119,18 @@ class Settings:
             shown_default="none; forge_ when a name is taken",
         ),
     ] = None
+    keep: Annotated[
+        tuple[str, ...],
+        Doc(
+            "Input column that goes into the results; repeat for several.",
+            _OUTPUT,
+            shown_default="all",
+        ),
+    ] = ()
+    drop: Annotated[
+        tuple[str, ...],
+        Doc("Input column that is left out of the results; repeat for several.", _OUTPUT),
+    ] = ()
     order: Annotated[Order, Doc("Order of the rows written.", _OUTPUT)] = Order.INPUT
     csv_guard: Annotated[
         CsvGuard, Doc("Guard cells against running as spreadsheet formulas.", _OUTPUT)

@@ -18,6 +18,7 @@ from typing import TYPE_CHECKING, Any, Final, get_type_hints
 
 from inference_forge.errors import SettingsError
 from inference_forge.settings.fields import Doc, Settings
+from inference_forge.settings.wording import requirement
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -150,6 +151,7 @@ def _from_file(path: Path | None) -> dict[str, Any]:
     except (tomllib.TOMLDecodeError, UnicodeDecodeError, RecursionError) as exc:
         raise SettingsError(f"{path}: is not valid TOML: {exc}") from exc
     by_key = {spec.key: spec.attribute for spec in specs()}
+    lists = {spec.attribute for spec in specs() if spec.annotation == tuple[str, ...]}
     found = {}
     for key, value in data.items():
         name = key.replace("-", "_")
@@ -157,7 +159,10 @@ def _from_file(path: Path | None) -> dict[str, Any]:
             raise SettingsError(f"{path}: unknown setting {key!r}{_nearest(name, by_key)}")
         # Paths in a file are meant from where the file is.
         is_path = by_key[name] in {"taxonomy", "cache_dir"} and isinstance(value, str)
-        found[by_key[name]] = _beside(path, key, value) if is_path else value
+        is_single = by_key[name] in lists and isinstance(value, str)
+        found[by_key[name]] = (
+            _beside(path, key, value) if is_path else (value,) if is_single else value
+        )
     return found
 
 
@@ -212,7 +217,7 @@ def _validated(values: dict[str, Any], places: Mapping[str, str]) -> Settings:
         problem = exc.errors(include_url=False)[0]
         spec = keys[str(problem["loc"][0])]
         raise SettingsError(
-            f"{_where(spec, places)}: {problem['input']!r} cannot be used: {problem['msg']}"
+            f"{_where(spec, places)}: {problem['input']!r} cannot be used: {requirement(problem)}"
         ) from exc
 
 

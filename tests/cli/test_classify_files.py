@@ -345,3 +345,55 @@ def test_taken_names_get_a_prefix(isolated: Path) -> None:
     done = forge("classify", "in.csv", "--prefix", "ai_")
     assert "warning" not in done.err
     assert "ai_priority" in read_csv(isolated / "in.results.csv")[0]
+
+
+def test_several_inputs_go_into_one_results_file(isolated: Path) -> None:
+    """With -o; a pattern that the shell did not expand is expanded, forge's own files left out."""
+    tickets(isolated / "a.csv", "my invoice is wrong")
+    tickets(isolated / "b.csv", "my screen flickers", "the printer is broken")
+    tickets(isolated / "b.results.csv", "not this one")
+    done = forge("classify", "?.csv", "b.results.csv", "-o", "all.csv")
+    assert done.code == 0, done.err
+    assert [row["text"] for row in read_csv(isolated / "all.csv")] == [
+        "my invoice is wrong",
+        "my screen flickers",
+        "the printer is broken",
+    ]
+    assert done.summary["rows"] == "3"
+
+
+def test_an_input_is_not_overwritten_by_what_all_are_written_to(isolated: Path) -> None:
+    """The second one neither."""
+    tickets(isolated / "a.csv", "x")
+    tickets(isolated / "b.csv", "y")
+    done = forge("classify", "a.csv", "b.csv", "-o", "b.csv")
+    assert done.code == 2
+    assert "would overwrite the input b.csv" in done.last
+
+
+def test_columns_are_kept_or_dropped(isolated: Path) -> None:
+    """In the results; a failures file has all of them, to be fed in again."""
+    write_csv(isolated / "in.csv", [{"id": "1", "text": "hello", "x": "2"}])
+    assert forge("classify", "in.csv", "--keep", "id", "--keep", "x").code == 0
+    header = (isolated / "in.results.csv").read_text().splitlines()[0]
+    assert header.startswith("id,x,category")
+    assert forge("classify", "in.csv", "--drop", "text").code == 0
+    assert (isolated / "in.results.csv").read_text().startswith("id,x,category")
+    done = forge("classify", "in.csv", "--drop", "y")
+    assert (done.code, "There is no column 'y'" in done.last) == (2, True)
+
+
+def test_a_part_of_the_rows_is_classified(isolated: Path) -> None:
+    """--offset and --limit cut a range, --sample draws from it."""
+    tickets(isolated / "in.csv", *(f"ticket number {n}" for n in range(20)))
+
+    def ids(*arguments: object) -> list[str]:
+        assert forge("classify", "in.csv", *arguments).code == 0
+        return [row["id"] for row in read_csv(isolated / "in.results.csv")]
+
+    assert ids("--offset", 3, "--limit", 2) == ["T-4", "T-5"]
+    drawn = ids("--limit", 10, "--sample", 4, "--seed", 7)
+    assert drawn == ids("--limit", 10, "--sample", 4, "--seed", 7)
+    assert len(drawn) == 4
+    assert set(drawn) <= {f"T-{n}" for n in range(1, 11)}
+    assert len(ids("--sample", 100)) == 20

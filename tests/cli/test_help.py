@@ -15,6 +15,7 @@ COMMANDS = (
     (),
     ("classify",),
     ("doctor",),
+    ("runs",),
     ("simulate",),
     ("cache",),
     ("cache", "stats"),

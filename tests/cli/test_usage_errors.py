@@ -47,11 +47,11 @@ def _input(isolated: Path) -> None:
         (("--timeout", "soon"), f"--timeout: 'soon' is no duration: {DURATION}"),
         (
             ("--concurrency", "0"),
-            "--concurrency: '0' cannot be used: Input should be greater than or equal to 1",
+            "--concurrency: '0' cannot be used: it must be at least 1",
         ),
         (
             ("--order", "random"),
-            "--order: 'random' cannot be used: Input should be 'input' or 'completion'",
+            "--order: 'random' cannot be used: choose 'input' or 'completion'",
         ),
         (
             ("-o", "in.csv"),
@@ -66,17 +66,10 @@ def _input(isolated: Path) -> None:
             "x.csv: results and failures cannot be the same file; choose another with --failures.",
         ),
         (
-            ("in.csv", "-o", "x.csv"),
-            (
-                "several inputs get a file each, and -o names one (x.csv): leave it out, or give "
-                "one input"
-            ),
-        ),
-        (
             ("in.csv", "--failures", "x.csv"),
             (
-                "several inputs get a file each, and --failures names one (x.csv): leave it out, "
-                "or give one input"
+                "several inputs get two files each, and --failures names one (x.csv): leave it "
+                "out, or add -o for one results file"
             ),
         ),
         (("missing.csv",), "missing.csv: there is no such file; check the name"),
@@ -99,7 +92,10 @@ def test_a_mistake_is_named_with_what_to_do(
     ("name", "message"),
     [
         ("no.csv", "no.csv: there is no such file; check the name"),
-        ("folder.csv", "folder.csv: is a directory: name the files in it"),
+        (
+            "folder.csv",
+            "folder.csv: is a directory: name the files in it, for example folder.csv/*.csv",
+        ),
         ("empty.csv", "empty.csv: is empty: the first line must name the columns"),
         (
             "in.results.csv",
@@ -144,7 +140,7 @@ def test_several_inputs_are_looked_at_first(
         ("cache_ttl = 'x'", f"cache_ttl: 'x' is no duration: {DURATION}"),
         (
             "max_failure_rate = 2",
-            "max_failure_rate: 2 cannot be used: Input should be less than or equal to 1",
+            "max_failure_rate: 2 cannot be used: it must be at most 1",
         ),
     ],
 )
@@ -175,10 +171,7 @@ def test_toml_that_is_none_is_named(isolated: Path) -> None:
         (
             "FORGE_CONCURRENCY",
             "x",
-            (
-                "FORGE_CONCURRENCY: 'x' cannot be used: Input should be a valid integer, unable to "
-                "parse string as an integer"
-            ),
+            ("FORGE_CONCURRENCY: 'x' cannot be used: it must be a whole number"),
         ),
     ],
 )

@@ -1,0 +1,61 @@
+"""From the names of inputs to the rows that are wanted of them."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from inference_forge.adapters.sources import (
+    ChainedSource,
+    RangeSource,
+    SampledSource,
+    open_source,
+)
+from inference_forge.app.places import STDIN
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Sequence
+    from typing import BinaryIO
+
+    from inference_forge.app.inputs import Input
+    from inference_forge.ports import TicketSource
+    from inference_forge.settings import Settings
+
+
+def open_input(input_: Input, settings: Settings, stdin: BinaryIO | None) -> TicketSource:
+    """Return the rows of an input that the settings ask for.
+
+    Raises:
+        UsageError: a setting does not fit, or no text column was found.
+        InputError: the input cannot be read.
+    """
+
+    def open_one(name: str) -> TicketSource:
+        return open_source(
+            name,
+            stdin=stdin,
+            input_format=settings.input_format,
+            encoding=settings.encoding,
+            delimiter=settings.delimiter,
+            text_columns=settings.text_column,
+            id_column=settings.id_column,
+            tenant_column=settings.tenant_column,
+        )
+
+    names = input_.names
+    source = open_one(names[0]) if len(names) == 1 else _chained(names, open_one)
+    if settings.offset or settings.limit is not None:
+        source = RangeSource(source, offset=settings.offset, limit=settings.limit)
+    if settings.sample is not None:
+        source = SampledSource(source, size=settings.sample, seed=settings.seed)
+    return source
+
+
+def _chained(names: Sequence[str], open_one: Callable[[str], TicketSource]) -> TicketSource:
+    return ChainedSource(names, open_one, [_size(name) for name in names])
+
+
+def _size(name: str) -> int | None:
+    """Return the bytes of a file, None for what can be read only once."""
+    path = Path(name)
+    return path.stat().st_size if name != STDIN and path.is_file() else None
