@@ -102,9 +102,10 @@ class Admission:
         while True:
             self._timer = anyio.Event()
             self._wakes_at_s = -math.inf
-            self._pump()
-            wait_s = self._wake_in_s()
-            self._wakes_at_s = self._clock() + wait_s
+            now = self._clock()
+            self._pump(now)
+            wait_s = self._wake_in_s(now)
+            self._wakes_at_s = now + wait_s
             with anyio.move_on_after(wait_s):
                 await self._timer.wait()
 
@@ -162,11 +163,12 @@ class Admission:
             The slot; None when the ticket is to go elsewhere.
         """
         queue = self._firsts if kind is TryKind.FIRST else self._retries
-        if not queue and (slot := self._grant(kind, tokens, self._clock())) is not None:
+        now = self._clock()
+        if not queue and (slot := self._grant(kind, tokens, now)) is not None:
             return slot
         waiter = Waiter(kind, tokens, may_divert, anyio.Event())
         queue.append(waiter)
-        self._arm()
+        self._arm(now)
         try:
             await waiter.woken.wait()
         except BaseException:
@@ -249,8 +251,7 @@ class Admission:
         self._in_flight += 1
         return Slot(permit, grant, self._pacer.on_sent(tokens, now))
 
-    def _pump(self) -> None:
-        now = self._clock()
+    def _pump(self, now: float) -> None:
         self._note_pause(now)
         for queue in self._queues():
             while queue and (slot := self._grant(queue[0].kind, queue[0].tokens, now)):
@@ -258,7 +259,7 @@ class Admission:
                 waiter.slot = slot
                 waiter.woken.set()
         self._room.set()
-        self._arm()
+        self._arm(now)
 
     def _queues(self) -> tuple[deque[Waiter], deque[Waiter]]:
         """Return who goes first: tickets under way, but for probes those that never failed.
@@ -281,20 +282,19 @@ class Admission:
         if slot.grant is not None:
             self._quota.release(slot.grant)
         self._in_flight -= 1
-        self._pump()
+        self._pump(self._clock())
 
-    def _wake_in_s(self) -> float:
+    def _wake_in_s(self, now: float) -> float:
         if not self._waiting:
             return math.inf
-        now = self._clock()
         waits = [self._pause.wait_s(now), self._breaker.wait_s(now)]
         waits += [self._pacer.wait_s(q[0].tokens, now) for q in (self._retries, self._firsts) if q]
         wait_s = max(waits)
         return wait_s if wait_s > 0 else math.inf
 
-    def _arm(self) -> None:
+    def _arm(self, now: float) -> None:
         """See to it that `run` wakes when the next waiter's time has come, not later."""
-        if self._waiting and self._clock() + self._wake_in_s() < self._wakes_at_s:
+        if self._waiting and now + self._wake_in_s(now) < self._wakes_at_s:
             self._timer.set()
 
     def _pause_for(self, error: ThrottleError, now: float) -> None:
