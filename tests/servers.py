@@ -109,6 +109,7 @@ class ScriptedServer:
     Arguments:
         script: called once per request, from the connection's thread.
         tls: server context for HTTPS; None for plain HTTP.
+        listener: a bound socket to listen on, which refuses until then; None for a new one.
 
     Attributes:
         requests: everything received, in order.
@@ -118,7 +119,13 @@ class ScriptedServer:
         gone: connections that the client closed while a reply was due.
     """
 
-    def __init__(self, script: Script, *, tls: ssl.SSLContext | None = None) -> None:
+    def __init__(
+        self,
+        script: Script,
+        *,
+        tls: ssl.SSLContext | None = None,
+        listener: socket.socket | None = None,
+    ) -> None:
         self.requests: list[ReceivedRequest] = []
         self.connections = self.peak_connections = self.peak_in_flight = self.gone = 0
         self._script, self._tls = script, tls
@@ -126,7 +133,9 @@ class ScriptedServer:
         self._in_flight = 0
         self._changed = threading.Condition()
         self._stopping = threading.Event()
-        self._listener = socket.create_server(("127.0.0.1", 0), backlog=1024)
+        if listener is not None:
+            listener.listen(1024)
+        self._listener = listener or socket.create_server(("127.0.0.1", 0), backlog=1024)
         self.port: int = self._listener.getsockname()[1]
         self._threads: list[threading.Thread] = []
         self._start(self._accept)
@@ -219,7 +228,10 @@ class ScriptedServer:
         """Answer one request; return whether the connection may be used again."""
         method, target, _ = head[0].split(" ", 2)
         headers = {k.lower(): v.strip() for k, _, v in (line.partition(":") for line in head[1:])}
-        body = incoming.read(int(headers.get("content-length", 0)))
+        length = int(headers.get("content-length", 0))
+        body = incoming.read(length)
+        if len(body) < length:
+            return False  # the client left in the middle of its request
         with self._changing():
             number = len(self.requests)
             request = ReceivedRequest(number, connection, method, target, headers, body)

@@ -38,6 +38,50 @@ def test_every_httpx_exception_is_mapped(cls: type[Exception]) -> None:
     assert error.code == error.code.lower().replace(" ", "_")
 
 
+WORTH_ANOTHER_TRY = {
+    "HTTPError": "connection_error",
+    "RequestError": "connection_error",
+    "TransportError": "connection_error",
+    "HTTPStatusError": "connection_error",
+    "TimeoutException": "timeout",
+    "ConnectTimeout": "timeout",
+    "ReadTimeout": "timeout",
+    "WriteTimeout": "timeout",
+    "PoolTimeout": "pool_timeout",
+    "NetworkError": "connection_reset",
+    "ReadError": "connection_reset",
+    "WriteError": "connection_reset",
+    "CloseError": "connection_reset",
+    "ConnectError": "connect_error",
+    "ProtocolError": "protocol_error",
+    "LocalProtocolError": "protocol_error",
+    "RemoteProtocolError": "protocol_error",
+    "ProxyError": "proxy_error",
+    "DecodingError": "bad_encoding",
+}
+THE_END = {
+    "UnsupportedProtocol": "bad_url",
+    "InvalidURL": "bad_url",
+    "TooManyRedirects": "redirect_refused",
+    "CookieConflict": "client_misuse",
+    "StreamError": "client_misuse",
+    "StreamConsumed": "client_misuse",
+    "StreamClosed": "client_misuse",
+    "ResponseNotRead": "client_misuse",
+    "RequestNotRead": "client_misuse",
+}
+
+
+@pytest.mark.parametrize("cls", EXCEPTIONS)
+def test_every_httpx_exception_has_its_class_and_code(cls: type[Exception]) -> None:
+    """What time may mend is tried again; what it cannot stops the run."""
+    error = provider_error(instance(cls), host="h")
+    if cls.__name__ in THE_END:
+        assert (type(error), error.code) == (FatalError, THE_END[cls.__name__])
+    else:
+        assert (type(error), error.code) == (TransientError, WORTH_ANOTHER_TRY[cls.__name__])
+
+
 def test_httpx_has_exceptions() -> None:
     """The walk above finds the classes it is about."""
     assert len(EXCEPTIONS) >= 28

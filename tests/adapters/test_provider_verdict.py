@@ -112,6 +112,7 @@ def coded(code: str | None, message: str = "no") -> dict[str, Any]:
         (400, coded(None, "bad text: insufficient funds, please recharge"), {},
          TicketError, "rejected"),
         (501, b"", {}, TicketError, "not_implemented"),
+        (505, b"", {}, TicketError, "not_implemented"),
         (413, b"", {}, TicketError, "too_large"),
         (422, coded("unprocessable_entity_error"), {}, TicketError, "rejected"),
         (422, {"detail": [{"loc": ["body"], "msg": "bad"}]}, {}, TicketError, "rejected"),

@@ -10,7 +10,13 @@ from hypothesis import given
 from hypothesis import strategies as st
 from rate_rig import BucketServer, Server, WindowServer
 
-from inference_forge.core.headroom import STALE_AFTER_S, Headroom
+from inference_forge.core.headroom import (
+    AMPLE_PACE,
+    CONTRADICTIONS,
+    SAFETY,
+    STALE_AFTER_S,
+    Headroom,
+)
 from inference_forge.models import BucketHint
 
 
@@ -78,14 +84,61 @@ def test_a_limit_changed_once_is_still_a_bucket() -> None:
     assert headroom.wait_s(1, 1.0) == pytest.approx(0.2, rel=0.1)
 
 
+def contradicted(apart_s: float, times: int = CONTRADICTIONS) -> float:
+    """Return the wait after figures that contradict the ones before, every `apart_s` seconds."""
+    headroom, now = Headroom(), 0.0
+    for number in range(times + 1):
+        now = 1000.0 + number * apart_s
+        headroom.on_hint(BucketHint(100, 0, 10.1 + 10 * (number % 2)), headroom.mark(), now)
+    headroom.on_sent(1, now)
+    return headroom.wait_s(1, now)
+
+
 def test_contradictions_are_forgotten_after_a_minute() -> None:
     """Limits that are changed now and then do not add up to a window."""
+    assert contradicted(STALE_AFTER_S) > 10
+    assert contradicted(STALE_AFTER_S + 0.1) == pytest.approx(0.2, rel=0.1)
+    assert contradicted(STALE_AFTER_S + 0.1, times=9) == pytest.approx(0.2, rel=0.1)
+
+
+def test_one_contradiction_less_is_still_a_bucket() -> None:
+    """However close together they come."""
+    assert contradicted(0.1) > 10
+    assert contradicted(0.1, times=CONTRADICTIONS - 1) == pytest.approx(0.1, abs=0.03)
+
+
+@pytest.mark.parametrize(
+    ("remaining", "reset_s", "share_of_refill"),
+    [
+        (4000, 20.0, AMPLE_PACE),  # two thirds left, and whole seconds leave room to doubt
+        (3001, 15.0, AMPLE_PACE),
+        (3000, 15.0, SAFETY),  # half is not more than half
+        (600, 54.0, SAFETY),
+    ],
+)
+def test_with_more_than_half_left_sending_may_be_ahead(
+    remaining: int, reset_s: float, share_of_refill: float
+) -> None:
+    """Up to 5 % ahead of the refill, else 1 % behind it."""
+    assert pace_per_s(remaining, reset_s) == pytest.approx(
+        share_of_refill * (6000 - remaining - 1) / reset_s
+    )
+
+
+def test_sending_is_never_ahead_of_what_the_refill_can_be() -> None:
+    """When the figures leave no room to doubt, there is none to be ahead."""
+    assert pace_per_s(4000, 20.5) == pytest.approx(2000 / 20.5)
+
+
+def pace_per_s(remaining: int, reset_s: float) -> float:
+    """Return the rate at which sending goes on once what one header left is sent."""
     headroom = Headroom()
-    for minute in range(10):
-        now = minute * 61.0
-        headroom.on_hint(BucketHint(100, 0, 10.1 + 10 * (minute % 2)), headroom.mark(), now)
-    headroom.on_sent(1, 600.0)
-    assert headroom.wait_s(1, 600.0) < 1
+    headroom.on_hint(BucketHint(6000, remaining, reset_s), headroom.mark(), 0.0)
+    for _ in range(remaining - 1):
+        headroom.on_sent(1, 0.0)
+    assert headroom.wait_s(1, 0.0) == 0
+    headroom.on_sent(1, 0.0)
+    return 1 / headroom.wait_s(1, 0.0)
 
 
 def test_nothing_is_waited_for_before_the_first_header() -> None:

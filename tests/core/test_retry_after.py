@@ -57,7 +57,21 @@ def test_reads_every_way_of_asking(headers: dict[str, str], wait_s: float) -> No
 
 
 @pytest.mark.parametrize(
-    "text", ["", "0", "-5", "nan", "inf", "-inf", "1e999", "soon", "Tue, 99 Nov 2023", "0x10"]
+    "text",
+    [
+        "",
+        "0",
+        "-5",
+        "nan",
+        "inf",
+        "-inf",
+        "1e999",
+        "soon",
+        "Tue, 99 Nov 2023",
+        "0x10",
+        "Tue, 14 Nov 99999999999999999999 22:13:20 GMT",
+        "Nov +9999999999999999 14 22:13:20",
+    ],
 )
 def test_ignores_junk(text: str) -> None:
     """What is not finite, not above zero, or not readable is as if it was not said."""
