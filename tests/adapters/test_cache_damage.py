@@ -275,6 +275,9 @@ def test_left_over_builds_are_removed(tmp_path: Path) -> None:
     (stale / "cache.db").write_text("half")
     opened(tmp_path).close()
     assert {path.name for path in tmp_path.iterdir()} == {"cache.db", "cache.db.lock"}
+    stale.mkdir()
+    opened(tmp_path).close()
+    assert not stale.exists()
 
 
 def test_new_database_that_is_not_written_out(

@@ -55,6 +55,10 @@ class CacheFiles:
         """SQLite's write-ahead log, shared memory and rollback journal."""
         return tuple(self.directory / (DATABASE_NAME + suffix) for suffix in _SIDECARS)
 
+    def left_overs(self) -> list[Path]:
+        """Return directories in which a database is being built, or was when its run was killed."""
+        return list(self.directory.glob(_BUILD_PREFIX + "*"))
+
     @property
     def write_ahead_log(self) -> Path:
         """SQLite's write-ahead log; absent or empty when the database file says everything."""
@@ -160,13 +164,18 @@ def build_directory(files: CacheFiles) -> Iterator[Path]:
 
     Call it under `opening_lock`: what an earlier, killed build left behind is removed too.
     """
-    for stale in files.directory.glob(_BUILD_PREFIX + "*"):
-        shutil.rmtree(stale, ignore_errors=True)
+    remove_left_overs(files)
     path = Path(tempfile.mkdtemp(prefix=_BUILD_PREFIX, dir=files.directory))
     try:
         yield path
     finally:
         shutil.rmtree(path, ignore_errors=True)
+
+
+def remove_left_overs(files: CacheFiles) -> None:
+    """Remove what builds left that were killed; call it under `opening_lock`."""
+    for stale in files.left_overs():
+        shutil.rmtree(stale, ignore_errors=True)
 
 
 @contextmanager

@@ -11,7 +11,7 @@ from __future__ import annotations
 
 import sqlite3
 import tempfile
-from contextlib import closing
+from contextlib import closing, suppress
 from dataclasses import dataclass
 from enum import Enum, auto
 from pathlib import Path
@@ -28,6 +28,7 @@ from inference_forge.adapters.cache.files import (
     build_directory,
     is_open_to_others,
     opening_lock,
+    remove_left_overs,
 )
 from inference_forge.adapters.cache.public import PublicTable
 from inference_forge.adapters.cache.table import KNOWN_SCHEMA, BlockTable
@@ -125,6 +126,9 @@ def open_table(
         if found is None or found.finding in (Finding.ABSENT, Finding.NOT_OURS):
             with opening_lock(files, timeout_s):
                 found = _make_usable(files, clock, timeout_s, notices, condemned)
+        elif files.left_overs():
+            with suppress(CacheTroubleError, OSError), opening_lock(files, timeout_s):
+                remove_left_overs(files)
         files.make_private()
         return _open_found(files, found, timeout_s)
 
