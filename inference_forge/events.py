@@ -50,6 +50,19 @@ class RowsRead:
 
 
 @dataclass(frozen=True, slots=True)
+class TextsChanged:
+    """Texts of a block are not sent as they stand in the input.
+
+    Attributes:
+        changes: texts that were `cleaned`, `redacted` and `cut`; texts out of which `html`,
+            `quotes` and `signature` were cleaned; and how often `email`, `phone`, `card` and
+            `key` were redacted. What is 0 is not in it.
+    """
+
+    changes: Mapping[str, int]
+
+
+@dataclass(frozen=True, slots=True)
 class RowsResolved:
     """Rows got their outcome (not yet written).
 
@@ -204,6 +217,7 @@ Event = (
     RunStarted
     | ColumnsRecognised
     | RowsRead
+    | TextsChanged
     | RowsResolved
     | LateFailures
     | TicketsQueued

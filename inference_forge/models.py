@@ -72,10 +72,11 @@ class Ticket:
 
     Attributes:
         index: 0-based row index in the input; the row's key.
-        text: the text that is classified and sent, normalised.
+        text: exactly what is classified and sent, normalised.
         record: the whole input row, for pass-through.
         ticket_id: the id column's cell, for people; never used as a key.
         tenant: tenants never share answers; empty when there is no tenant column.
+        is_truncated: whether `text` is only a part of the row's text.
     """
 
     index: int
@@ -83,6 +84,7 @@ class Ticket:
     record: Record
     ticket_id: str | None = None
     tenant: str = ""
+    is_truncated: bool = False
 
 
 @dataclass(frozen=True, slots=True)

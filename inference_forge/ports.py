@@ -70,6 +70,10 @@ class TicketSource(Protocol):
     def warnings(self) -> tuple[Warned, ...]:
         """What the user should know so far, one per code."""
 
+    @property
+    def changes(self) -> Mapping[str, int]:
+        """What was done to texts before sending, so far; see `events.TextsChanged`."""
+
     def read_block(self, max_rows: int) -> list[Row]:
         """Return the next 1 to `max_rows` rows; an empty list at the end.
 

@@ -57,6 +57,7 @@ class ListSource:
         self._block_rows = block_rows
         self._at = 0
         self.warnings = warnings
+        self.changes: dict[str, int] = {}
         self.columns: tuple[str, ...] | None = None
         self.reading = "text = Body"
         self.had_bom = False

@@ -7,11 +7,13 @@ from typing import TYPE_CHECKING
 
 from inference_forge.adapters.sources import (
     ChainedSource,
+    PreparedSource,
     RangeSource,
     SampledSource,
     open_source,
 )
 from inference_forge.app.places import STDIN
+from inference_forge.core.preparation import Preparation
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
@@ -29,6 +31,12 @@ def open_input(input_: Input, settings: Settings, stdin: BinaryIO | None) -> Tic
         UsageError: a setting does not fit, or no text column was found.
         InputError: the input cannot be read.
     """
+    preparation = Preparation(
+        clean=frozenset(settings.clean),
+        redact=frozenset(settings.redact),
+        max_chars=settings.max_ticket_chars,
+        on_long=settings.on_long,
+    )
 
     def open_one(name: str) -> TicketSource:
         return open_source(
@@ -40,6 +48,7 @@ def open_input(input_: Input, settings: Settings, stdin: BinaryIO | None) -> Tic
             text_columns=settings.text_column,
             id_column=settings.id_column,
             tenant_column=settings.tenant_column,
+            keeps_lines=preparation.needs_lines,
         )
 
     names = input_.names
@@ -48,7 +57,7 @@ def open_input(input_: Input, settings: Settings, stdin: BinaryIO | None) -> Tic
         source = RangeSource(source, offset=settings.offset, limit=settings.limit)
     if settings.sample is not None:
         source = SampledSource(source, size=settings.sample, seed=settings.seed)
-    return source
+    return PreparedSource(source, preparation) if preparation.is_needed else source
 
 
 def _chained(names: Sequence[str], open_one: Callable[[str], TicketSource]) -> TicketSource:

@@ -16,6 +16,7 @@ from inference_forge.adapters.sinks.options import format_of
 from inference_forge.adapters.sinks.targets import is_device
 from inference_forge.app.places import Targets, results_path, targets_for
 from inference_forge.errors import OutputError
+from inference_forge.settings.choices import OnLong
 
 if TYPE_CHECKING:
     from inference_forge.app.inputs import Input
@@ -69,6 +70,7 @@ def open_outputs(
         fields=taxonomy.field_names,
         prefix=settings.prefix,
         has_reasoning=settings.keep_reasoning,
+        has_truncated=settings.on_long is OnLong.TRUNCATE,
         guard=settings.csv_guard,
         keep=settings.keep,
         drop=settings.drop,

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Annotated, Any, Final
 
 import typer
 
-from inference_forge.settings import specs
+from inference_forge.settings import choices_in, specs
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -113,7 +113,7 @@ def _parameter(spec: Spec) -> inspect.Parameter:
         metavar=None if _is_flag(spec) else _metavar(spec),
     )
     annotation: Any = bool | None if _is_flag(spec) else str | None
-    if spec.annotation == tuple[str, ...]:
+    if spec.annotation == tuple[str, ...] or choices_in(spec.annotation) is not None:
         annotation = list[str] | None
     return inspect.Parameter(
         spec.attribute,
@@ -132,5 +132,7 @@ def _metavar(spec: Spec) -> str:
         return "TIME"
     if isinstance(spec.annotation, type) and issubclass(spec.annotation, StrEnum):
         return "|".join(spec.annotation)
+    if (several := choices_in(spec.annotation)) is not None:
+        return ",".join(several)
     kinds = {int: "N", int | None: "N", float | None: "N", float: "SHARE", Path | None: "PATH"}
     return kinds.get(spec.annotation, "TEXT")

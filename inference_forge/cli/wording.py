@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Final
 
 from inference_forge.errors import Interrupted, TryLater
 from inference_forge.models import Complexity
+from inference_forge.settings import Cleaning, Redaction
 
 if TYPE_CHECKING:
+    from collections.abc import Mapping
     from decimal import Decimal
 
     from inference_forge.app import InputResult
@@ -62,6 +64,20 @@ def cost_in_words(tally: Tally) -> str:
     return f"{known} (estimate)" if tally.usage.is_estimate else known
 
 
+def changes_in_words(changes: Mapping[str, int]) -> str:
+    """Return what was done to texts before they were sent, from `events.TextsChanged`."""
+    parts = []
+    for total, kinds in _CHANGES.items():
+        if changes.get(total):
+            found = ", ".join(f"{kind} {changes[kind]:,}" for kind in kinds if changes.get(kind))
+            parts.append(f"{changes[total]:,} {total}" + (f" ({found})" if found else ""))
+    number, _, rest = ", ".join(parts).partition(" ")
+    return f"{number} text{'' if number == '1' else 's'} {rest}"
+
+
+_CHANGES: Final = {"cleaned": tuple(Cleaning), "redacted": tuple(Redaction), "cut": ()}
+
+
 def summary_lines(result: InputResult) -> list[str]:
     """Return the final summary, one line a fact."""
     rows = _summary_rows(result.tally)
@@ -109,6 +125,7 @@ def _summary_rows(tally: Tally) -> list[tuple[str, str]]:
             "complexity",
             ", ".join(f"{name.value} {tally.by_complexity[name]:,}" for name in Complexity),
         ),
+        *([("prepared", changes_in_words(tally.changes))] if tally.changes else []),
         ("requests", f"{tally.tries:,}"),
         ("tokens", f"{usage.total_tokens:,} ({usage.prompt_tokens:,} in)"),
         ("cost", cost_in_words(tally)),

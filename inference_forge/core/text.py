@@ -3,10 +3,13 @@
 from __future__ import annotations
 
 import unicodedata
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Final
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
+
+_PART_BREAK: Final = "\x1c"
+"""Parts texts that are kept as they are; white space, so no normalised text holds it."""
 
 
 def normalise(text: str) -> str:
@@ -27,6 +30,17 @@ def normalise(text: str) -> str:
 def join_parts(parts: Iterable[str]) -> str:
     r"""Return the normalised `parts` joined by "\n", blank ones left out; empty when all are."""
     return "\n".join([part for part in map(normalise, parts) if part])
+
+
+def join_kept(parts: Iterable[str]) -> str:
+    """Return the `parts` with their line breaks, for `split_kept`; empty when all are blank."""
+    kept = [part.replace(_PART_BREAK, " ") for part in parts if normalise(part)]
+    return _PART_BREAK.join(kept)
+
+
+def split_kept(text: str) -> list[str]:
+    """Return the parts that `join_kept` joined, blank ones left out."""
+    return text.split(_PART_BREAK)
 
 
 def _is_visible(character: str) -> bool:

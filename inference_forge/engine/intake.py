@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from collections import deque
+from collections import Counter, deque
 from typing import TYPE_CHECKING, Final, assert_never
 
-from inference_forge.events import ColumnsRecognised, RowsRead
+from inference_forge.events import ColumnsRecognised, RowsRead, TextsChanged
 from inference_forge.models import CellRecord, JsonRecord, RawRecord, Ticket
 
 if TYPE_CHECKING:
@@ -48,6 +48,7 @@ class Intake:
         self._arrived: deque[list[Row]] = deque()
         self._open: dict[int, Row] = {}
         self._has_ended = False
+        self._changes: Counter[str] = Counter()
         self.read = 0
         """Rows read so far."""
 
@@ -107,6 +108,10 @@ class Intake:
         self.read += len(block)
         self._window.add(len(block), sum(map(_chars, block)))
         self._emit(RowsRead(len(block), not block, progress.bytes_read, progress.bytes_total))
+        changes = Counter(self._source.changes)
+        if new := changes - self._changes:
+            self._changes = changes
+            self._emit(TextsChanged(new))
 
 
 def _chars(row: Row) -> int:

@@ -21,6 +21,7 @@ from inference_forge.events import (
     RowsResolved,
     RunFinished,
     RunStarted,
+    TextsChanged,
     TicketFinished,
     TicketsQueued,
     TryFinished,
@@ -64,6 +65,7 @@ class Tally:
     has_unknown_cost: bool = False
     by_complexity: Counter[Complexity] = field(default_factory=Counter)
     failures: Counter[str] = field(default_factory=Counter)
+    changes: Counter[str] = field(default_factory=Counter)
     latency_s: Quantiles = field(default_factory=Quantiles)
     began_s: float = 0.0
     _calls: CallsLeft = field(default_factory=CallsLeft)
@@ -121,6 +123,8 @@ class Tally:
 
     def _on_rare(self, event: Event) -> None:
         match event:
+            case TextsChanged(changes=changes):
+                self.changes.update(changes)
             case TicketsQueued():
                 self._calls.on_queued(event.by_complexity)
             case DispatchPaused():

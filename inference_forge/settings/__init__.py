@@ -1,5 +1,6 @@
 """Validated settings, and where each of them was set."""
 
+from inference_forge.settings.choices import Cleaning, OnLong, Redaction, choices_in
 from inference_forge.settings.fields import CsvGuard, Doc, Order, ProgressStyle, Settings
 from inference_forge.settings.loading import (
     PROJECT_FILE,
@@ -13,14 +14,18 @@ from inference_forge.settings.loading import (
 
 __all__ = [
     "PROJECT_FILE",
+    "Cleaning",
     "CsvGuard",
     "Doc",
     "Loaded",
+    "OnLong",
     "Order",
     "Origin",
     "ProgressStyle",
+    "Redaction",
     "Settings",
     "Spec",
+    "choices_in",
     "load_settings",
     "parse_duration",
     "specs",

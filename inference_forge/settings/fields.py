@@ -12,6 +12,8 @@ from typing import Annotated
 
 from annotated_types import Ge, Gt, Le
 
+from inference_forge.settings.choices import Cleaning, OnLong, Redaction
+
 
 class Order(StrEnum):
     """In which order rows are written."""
@@ -58,8 +60,9 @@ class Doc:
     shown_default: str | None = None
 
 
-_INPUT, _OUTPUT, _MODEL, _LIMITS, _CACHE, _SCREEN = (
+_INPUT, _SENT, _OUTPUT, _MODEL, _LIMITS, _CACHE, _SCREEN = (
     "Input",
+    "What is sent",
     "Output",
     "Model",
     "Speed and patience",
@@ -98,6 +101,16 @@ class Settings:
         int | None, Ge(1), Doc("So many rows by chance, the same for the same --seed.", _INPUT)
     ] = None
     seed: Annotated[int, Doc("Decides which rows --sample takes.", _INPUT)] = 0
+    clean: Annotated[
+        tuple[Cleaning, ...], Doc("Send texts without what mail programs add.", _SENT)
+    ] = ()
+    redact: Annotated[
+        tuple[Redaction, ...], Doc("Send placeholders instead of addresses, numbers, keys.", _SENT)
+    ] = ()
+    max_ticket_chars: Annotated[
+        int | None, Ge(1), Doc("Most characters of a ticket that are sent.", _SENT)
+    ] = None
+    on_long: Annotated[OnLong, Doc("What becomes of a longer ticket.", _SENT)] = OnLong.FAIL
     output: Annotated[
         str | None,
         Doc(

@@ -17,6 +17,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final, get_type_hints
 
 from inference_forge.errors import SettingsError
+from inference_forge.settings.choices import choices_in, chosen
 from inference_forge.settings.fields import Doc, Settings
 from inference_forge.settings.wording import requirement
 
@@ -118,7 +119,9 @@ def load_settings(
             values[attribute] = value
             origins[attribute] = origin
             places[attribute] = place
-    return Loaded(_validated(values, places), origins)
+    settings = _validated(values, places)
+    _check_limit(settings, places)
+    return Loaded(settings, origins)
 
 
 def parse_duration(text: str) -> float:
@@ -204,6 +207,7 @@ def _validated(values: dict[str, Any], places: Mapping[str, str]) -> Settings:
 
     keys = {spec.attribute: spec for spec in specs()}
     for attribute, value in values.items():
+        values[attribute] = _with_choices(value, keys[attribute], places)
         if keys[attribute].doc.is_duration and isinstance(value, str):
             try:
                 values[attribute] = parse_duration(value)
@@ -219,6 +223,26 @@ def _validated(values: dict[str, Any], places: Mapping[str, str]) -> Settings:
         raise SettingsError(
             f"{_where(spec, places)}: {problem['input']!r} cannot be used: {requirement(problem)}"
         ) from exc
+
+
+def _with_choices(value: Any, spec: Spec, places: Mapping[str, str]) -> Any:
+    """Return the chosen ones of a list of kinds, and anything else as it is."""
+    kind = choices_in(spec.annotation)
+    if kind is None:
+        return value
+    try:
+        return chosen(value, kind)
+    except ValueError as exc:
+        raise SettingsError(f"{_where(spec, places)}: {exc}") from exc
+
+
+def _check_limit(settings: Settings, places: Mapping[str, str]) -> None:
+    if "on_long" in places and settings.max_ticket_chars is None:
+        where = _where(next(spec for spec in specs() if spec.attribute == "on_long"), places)
+        raise SettingsError(
+            f"{where}: {settings.on_long.value!r} is for tickets that are too long, and there is "
+            "no limit: add --max-ticket-chars N, or leave it out"
+        )
 
 
 def _where(spec: Spec, places: Mapping[str, str]) -> str:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import csv
 import io
 import json
+from dataclasses import replace
 from decimal import Decimal
 from typing import TYPE_CHECKING, Any
 
@@ -23,7 +24,7 @@ from inference_forge.adapters.sinks.added import (
 from inference_forge.adapters.sinks.objects import ObjectEncoder, unique_names
 from inference_forge.adapters.sinks.options import OutputKind, format_of
 from inference_forge.errors import UsageError
-from inference_forge.models import Money, RawRecord, ResolvedRow
+from inference_forge.models import Money, RawRecord, ResolvedRow, Ticket
 from inference_forge.settings import CsvGuard
 
 if TYPE_CHECKING:
@@ -528,3 +529,19 @@ def test_every_cell_can_be_read_back(tmp_path: Path, rows: list[list[str]]) -> N
     assert [row[:2] for row in found[1:]] == rows
     listed = json.loads(write(tmp_path, resolved, columns=header, to="json").results)
     assert [[row["a"], row["b"]] for row in listed] == rows
+
+
+def test_whether_a_text_was_cut_is_the_last_column(tmp_path: Path) -> None:
+    """Behind the reasoning, in tables and objects."""
+    row = labelled(obj("{}"), reasoning="r")
+    assert isinstance(row.row, Ticket)
+    cut = replace(row, row=replace(row.row, is_truncated=True))
+    options: dict[str, Any] = {"has_reasoning": True, "has_truncated": True}
+    table = write(tmp_path, [row, cut], columns=(), **options).results.splitlines()
+    assert [line.split(",")[-2:] for line in table] == [
+        ["reasoning", "truncated"],
+        ["r", "false"],
+        ["r", "true"],
+    ]
+    lines = write(tmp_path, [row, cut], to="jsonl", **options).results.splitlines()
+    assert [json.loads(line)["truncated"] for line in lines] == [False, True]

@@ -404,7 +404,7 @@ def test_bytes_that_drop_in_one_by_one_are_read() -> None:
         ('{"text":"Grüße, naïve €"}\r\n{"text":"日本語の文章"}'.encode("utf-8-sig"), {}),
         ('[ "Grüße, naïve €" , {"text":"日本語の文章"} ] '.encode(), {"input_format": "json"}),
     ):
-        source = open_source("-", stdin=OneByOne(data), **options)
+        source = open_source("-", stdin=OneByOne(data), input_format=options.get("input_format"))
         assert texts(source) == ["Grüße, naïve €", "日本語の文章"]
 
 

@@ -7,7 +7,14 @@ from decimal import Decimal
 import pytest
 
 from inference_forge.app import InputResult
-from inference_forge.cli.wording import cost_in_words, duration, money, stop_line, summary_lines
+from inference_forge.cli.wording import (
+    changes_in_words,
+    cost_in_words,
+    duration,
+    money,
+    stop_line,
+    summary_lines,
+)
 from inference_forge.engine.pipeline import RunCounts
 from inference_forge.errors import ForgeError, InputError, Interrupted, OutputError, TryLater
 from inference_forge.events import TicketFinished, TryFinished
@@ -105,3 +112,19 @@ def test_an_empty_run_has_a_summary() -> None:
     lines = summary_lines(InputResult("in.csv", RunCounts(0, 0), tally, None, None))
     assert lines[0] == "rows        0"
     assert lines[-1] == "time        0 ms, 0 rows/s"
+
+
+@pytest.mark.parametrize(
+    ("changes", "words"),
+    [
+        (
+            {"cleaned": 9, "html": 8, "quotes": 5, "redacted": 3, "email": 2, "phone": 1, "cut": 1},
+            "9 texts cleaned (html 8, quotes 5), 3 redacted (email 2, phone 1), 1 cut",
+        ),
+        ({"redacted": 1, "key": 2}, "1 text redacted (key 2)"),
+        ({"cut": 1200}, "1,200 texts cut"),
+    ],
+)
+def test_changes_of_texts(changes: dict[str, int], words: str) -> None:
+    """What was done to how many, and to what."""
+    assert changes_in_words(changes) == words

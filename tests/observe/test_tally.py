@@ -17,6 +17,7 @@ from inference_forge.events import (
     RowsResolved,
     RunFinished,
     RunStarted,
+    TextsChanged,
     TicketFinished,
     TicketsQueued,
     TryFinished,
@@ -234,3 +235,9 @@ def test_before_the_first_row_every_row_left_counts_as_a_call() -> None:
     """Nothing is known about hits yet, and nothing about complexities."""
     tally = after(STARTED, RowsRead(100, True, 1, 1), try_finished("transient"))
     assert tally.left_s() is None
+
+
+def test_changes_of_texts_add_up() -> None:
+    """Each block tells its own."""
+    tally = after(TextsChanged({"cleaned": 2, "html": 2}), TextsChanged({"cleaned": 1, "cut": 1}))
+    assert tally.changes == {"cleaned": 3, "html": 2, "cut": 1}

@@ -6,7 +6,7 @@ from decimal import Decimal
 from typing import TYPE_CHECKING, Protocol
 
 from inference_forge.core.columns import FAILURE_COLUMNS
-from inference_forge.models import Classification, Failure
+from inference_forge.models import Classification, Failure, Ticket
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
@@ -38,14 +38,20 @@ class ResultColumns:
     Arguments:
         fields: the taxonomy's field names.
         has_reasoning: whether the model's reasoning is added at the end.
+        has_truncated: whether it is added behind all others if the text was sent in part only.
     """
 
-    def __init__(self, fields: tuple[str, ...], *, has_reasoning: bool) -> None:
+    def __init__(
+        self, fields: tuple[str, ...], *, has_reasoning: bool, has_truncated: bool = False
+    ) -> None:
         self._fields = fields
         self._has_reasoning = has_reasoning
+        self._has_truncated = has_truncated
         self.names: tuple[str, ...] = fields + _RUN_COLUMNS
         if has_reasoning:
             self.names += ("reasoning",)
+        if has_truncated:
+            self.names += ("truncated",)
 
     def values(self, row: ResolvedRow) -> list[Value]:
         """Return a classified row's values; None for a field without one."""
@@ -64,6 +70,8 @@ class ResultColumns:
         )
         if self._has_reasoning:
             values.append(answer.reasoning)
+        if self._has_truncated:
+            values.append(isinstance(row.row, Ticket) and row.row.is_truncated)
         return values
 
 

@@ -82,7 +82,11 @@ class Layout:
         self._failures = failures
         self._pending = pending
         self._options = options
-        self._added = ResultColumns(options.fields, has_reasoning=options.has_reasoning)
+        self._added = ResultColumns(
+            options.fields,
+            has_reasoning=options.has_reasoning,
+            has_truncated=options.has_truncated,
+        )
         self._warnings: list[Warned] = []
         if columns is not None:
             self._check(columns)

@@ -53,6 +53,7 @@ class SinkOptions:
         fields: the taxonomy's field names, in order.
         prefix: put before every added column; None adds `forge_` only when a name is taken.
         has_reasoning: whether a column `reasoning` is added at the end.
+        has_truncated: whether a column `truncated` is added behind all others.
         guard: which CSV cells are guarded against formulas.
         keep: input columns that go into the results, by name; empty for all.
         drop: input columns that do not go into the results; failures always have all.
@@ -62,6 +63,7 @@ class SinkOptions:
     fields: tuple[str, ...] = DEFAULT_FIELDS
     prefix: str | None = None
     has_reasoning: bool = False
+    has_truncated: bool = False
     guard: CsvGuard = CsvGuard.ADDED
     keep: tuple[str, ...] = ()
     drop: tuple[str, ...] = ()

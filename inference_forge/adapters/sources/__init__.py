@@ -2,7 +2,15 @@
 
 from inference_forge.adapters.sources.chained import ChainedSource
 from inference_forge.adapters.sources.opening import open_source
+from inference_forge.adapters.sources.prepared import PreparedSource
 from inference_forge.adapters.sources.selected import RangeSource, SampledSource
 from inference_forge.adapters.sources.source import FileSource
 
-__all__ = ["ChainedSource", "FileSource", "RangeSource", "SampledSource", "open_source"]
+__all__ = [
+    "ChainedSource",
+    "FileSource",
+    "PreparedSource",
+    "RangeSource",
+    "SampledSource",
+    "open_source",
+]

@@ -9,7 +9,7 @@ from inference_forge.errors import UsageError
 from inference_forge.ports import ReadProgress
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Sequence
+    from collections.abc import Callable, Mapping, Sequence
 
     from inference_forge.events import Warned
     from inference_forge.models import Row
@@ -57,6 +57,11 @@ class ChainedSource:
     def reading(self) -> str:
         """How the columns are read, for people."""
         return self._current.reading
+
+    @property
+    def changes(self) -> Mapping[str, int]:
+        """Nothing: texts are handed out as they stand in the inputs."""
+        return {}
 
     @property
     def had_bom(self) -> bool:

@@ -10,7 +10,6 @@ from inference_forge.adapters.sources.decoding import PhysicalLines, TextChunks
 from inference_forge.adapters.sources.dialect import detect_delimiter, separator_line
 from inference_forge.adapters.sources.source import EMPTY_TEXT, rejected, title_only
 from inference_forge.core.columns import FAILURE_COLUMNS, choose_columns, has_failure_columns
-from inference_forge.core.text import join_parts
 from inference_forge.errors import InputError
 from inference_forge.events import Warned
 from inference_forge.models import CellRecord, RejectedRow, Ticket
@@ -50,6 +49,7 @@ class CsvRows:
         chunks = TextChunks(stream, encoding)
         self.had_bom = chunks.had_bom
         self._path = stream.name
+        self._join = wanted.join
         self._records = _open_records(chunks, stream.name, delimiter)
         header = self._read_header()
         self._drop_failure_columns = has_failure_columns(header)
@@ -106,7 +106,7 @@ class CsvRows:
                 self._fit(record)
             if self._drop_failure_columns:
                 del record[len(columns) :]
-            text = join_parts([record[i] for i in text_at])
+            text = self._join([record[i] for i in text_at])
             cells = CellRecord(columns, record)
             if not text:
                 rows.append(RejectedRow(index, cells, EMPTY_TEXT))

@@ -18,7 +18,6 @@ from inference_forge.adapters.sources.json_items import BadItem
 from inference_forge.adapters.sources.source import EMPTY_TEXT, rejected, title_only
 from inference_forge.core.columns import FAILURE_COLUMNS, has_failure_columns
 from inference_forge.core.json_text import JsonTextError, load, members
-from inference_forge.core.text import join_parts, normalise
 from inference_forge.errors import InputError, UsageError
 from inference_forge.models import JsonRecord, RejectedRow, Ticket
 
@@ -148,7 +147,7 @@ class JsonRows:
             return self._object_row(index, item, value)
         if isinstance(value, str):
             record = JsonRecord(b'{"text":' + item + b"}")
-            text = normalise(value)
+            text = self._wanted.join((value,))
             return Ticket(index, text, record) if text else RejectedRow(index, record, EMPTY_TEXT)
         detail = "a row must be a JSON object or a string"
         return rejected(index, "not_an_object", detail, item.decode("utf-8"))
@@ -162,7 +161,7 @@ class JsonRows:
             unreadable = _unreadable(value)
             if unreadable is not None:
                 return self._row(index, unreadable.encode("utf-8"))
-        text = join_parts(self._parts(value))
+        text = self._wanted.join(self._parts(value))
         if not text:
             return RejectedRow(index, JsonRecord(raw), EMPTY_TEXT)
         choice = self._choice

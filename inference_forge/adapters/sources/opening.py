@@ -53,6 +53,7 @@ def open_source(
     text_columns: Sequence[str] = (),
     id_column: str | None = None,
     tenant_column: str | None = None,
+    keeps_lines: bool = False,
 ) -> FileSource:
     """Open the tickets in `path` and decide which columns are read.
 
@@ -69,12 +70,13 @@ def open_source(
         text_columns: columns of the text, joined in this order; empty decides by name.
         id_column: the id column; None decides by name.
         tenant_column: the tenant column; None for no tenants.
+        keeps_lines: whether texts keep their line breaks, as `PreparedSource` may need them.
 
     Raises:
         UsageError: an argument is wrong, the format is unknown, or no text column was found.
         InputError: the input cannot be read.
     """
-    wanted = WantedColumns(tuple(text_columns), id_column, tenant_column)
+    wanted = WantedColumns(tuple(text_columns), id_column, tenant_column, keeps_lines)
     checked_encoding, checked_delimiter = check_encoding(encoding), check_delimiter(delimiter)
     format_ = _named_format(path, input_format)
     stream = open_bytes(path, stdin)

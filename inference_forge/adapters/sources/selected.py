@@ -9,6 +9,8 @@ from typing import TYPE_CHECKING, Final
 from inference_forge.ports import ReadProgress
 
 if TYPE_CHECKING:
+    from collections.abc import Mapping
+
     from inference_forge.events import Warned
     from inference_forge.models import Row
     from inference_forge.ports import TicketSource
@@ -36,6 +38,11 @@ class _Wrapped:
     def warnings(self) -> tuple[Warned, ...]:
         """What the user should know so far, one per code."""
         return self._source.warnings
+
+    @property
+    def changes(self) -> Mapping[str, int]:
+        """What was done to texts so far."""
+        return self._source.changes
 
     @property
     def had_bom(self) -> bool:

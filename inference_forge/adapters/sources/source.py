@@ -9,7 +9,7 @@ from inference_forge.events import Warned
 from inference_forge.models import Failure, RawRecord, RejectedRow
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Iterator, Mapping
 
     from inference_forge.adapters.sources.bytestream import ByteStream
     from inference_forge.models import Row
@@ -81,6 +81,11 @@ class FileSource:
     def warnings(self) -> tuple[Warned, ...]:
         """What the user should know, one per code; complete when the input is read."""
         return self._rows.warnings
+
+    @property
+    def changes(self) -> Mapping[str, int]:
+        """Nothing: texts are handed out as they stand in the input."""
+        return {}
 
     @property
     def had_bom(self) -> bool:

@@ -3,6 +3,12 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from inference_forge.core.text import join_kept, join_parts
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable
 
 
 @dataclass(frozen=True, slots=True)
@@ -13,8 +19,15 @@ class WantedColumns:
         text: text columns, in the order in which they are joined.
         ticket_id: the id column.
         tenant: the tenant column.
+        keeps_lines: whether texts keep their line breaks, for `core.text.split_kept`; else they
+            are normalised.
     """
 
     text: tuple[str, ...] = ()
     ticket_id: str | None = None
     tenant: str | None = None
+    keeps_lines: bool = False
+
+    def join(self, parts: Iterable[str]) -> str:
+        """Return a ticket's text from its text columns; empty when all are blank."""
+        return join_kept(parts) if self.keeps_lines else join_parts(parts)

@@ -1,0 +1,79 @@
+"""What is sent of a ticket."""
+
+from __future__ import annotations
+
+from hypothesis import given
+from hypothesis import strategies as st
+
+from inference_forge.core.preparation import Preparation
+from inference_forge.core.text import join_kept, join_parts, split_kept
+from inference_forge.settings import Cleaning, OnLong, Redaction
+
+ALL = Preparation(
+    clean=frozenset(Cleaning),
+    redact=frozenset(Redaction),
+    max_chars=60,
+    on_long=OnLong.TRUNCATE,
+)
+
+
+def test_cleaning_redaction_and_the_limit_follow_each_other() -> None:
+    """What a signature holds is not counted as redacted, what was cut off is."""
+    text = join_kept(
+        ["Hello", f"<p>I am bob@x.com {'and so on ' * 20}</p><p>--</p><p>me@x.com</p>"]
+    )
+    prepared = ALL.prepare(text)
+    assert prepared.text.startswith("Hello\nI am [email] and so on")
+    assert len(prepared.text) <= 60
+    assert prepared.cleaned == {Cleaning.HTML, Cleaning.SIGNATURE}
+    assert prepared.redacted == {Redaction.EMAIL: 1}
+    assert (prepared.is_cut, prepared.is_too_long) == (True, False)
+
+
+def test_the_limit_counts_what_would_be_sent() -> None:
+    """A text that redaction shortens may fit; one that does not is not sent."""
+    preparation = Preparation(redact=frozenset({Redaction.EMAIL}), max_chars=12)
+    assert not preparation.prepare("averylongname@example.com").is_too_long
+    assert preparation.prepare("thirteen char").is_too_long
+
+
+def test_a_text_may_be_cleaned_away() -> None:
+    """Then nothing is left to redact or to cut."""
+    prepared = ALL.prepare(join_kept(["<img src=x>"]))
+    assert (prepared.text, prepared.is_cut) == ("", False)
+
+
+def test_a_text_without_anything_to_change_is_sent_as_it_always_was() -> None:
+    """So the answers of earlier runs are found in the cache."""
+    parts = ["Subject ", "", "two\nlines"]
+    prepared = Preparation(clean=frozenset(Cleaning)).prepare(join_kept(parts))
+    assert prepared.text == join_parts(parts)
+
+
+@given(st.lists(st.text(max_size=50), max_size=4))
+def test_texts_with_their_lines_normalise_to_the_same(parts: list[str]) -> None:
+    """Whatever characters they hold."""
+    preparation = Preparation(clean=frozenset({Cleaning.SIGNATURE}))
+    kept = join_kept(parts)
+    assert bool(kept) == bool(join_parts(parts))
+    prepared = preparation.prepare(kept)
+    assert prepared.cleaned or prepared.text == join_parts(parts)
+
+
+def test_a_column_cannot_pretend_to_be_two() -> None:
+    """The character between columns is a space within one."""
+    assert split_kept(join_kept(["a\x1cb", " ", "c"])) == ["a b", "c"]
+
+
+def test_what_is_needed() -> None:
+    """Without a setting there is nothing to do; only cleaning needs lines."""
+    assert not Preparation().is_needed
+    assert Preparation(max_chars=1).is_needed
+    assert Preparation(redact=frozenset({Redaction.KEY})).is_needed
+    assert not Preparation(redact=frozenset({Redaction.KEY})).needs_lines
+    assert ALL.needs_lines
+
+
+def test_no_repr_shows_text() -> None:
+    """What is logged by accident shows no ticket."""
+    assert "bob" not in repr(ALL.prepare("bob@x.com and bob"))
