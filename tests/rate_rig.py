@@ -41,6 +41,14 @@ class Wait(Enum):
     NONE = "nothing"
 
 
+class Reset(Enum):
+    """What a bucket's reset header tells."""
+
+    FULL = "until full"
+    NEXT = "until the next"
+    WHOLE_SECONDS = "until full, whole seconds"
+
+
 class Server(Protocol):
     """Decides at a request's arrival."""
 
@@ -53,12 +61,17 @@ class Server(Protocol):
 
 @dataclass
 class BucketServer:
-    """A token bucket, full at first unless `level` says else; `rate` may depend on the time."""
+    """A token bucket, full at first unless `level` says else; `rate` may depend on the time.
+
+    Its headers tell `told_limit` as the limit, or its capacity when that is None.
+    """
 
     rate: float | Callable[[float], float]
     capacity: float
     level: float | None = None
     at_s: float = 0.0
+    told_limit: int | None = None
+    reset: Reset = Reset.FULL
 
     def _fill(self, at_s: float) -> float:
         before = self.capacity if self.level is None else self.level
@@ -80,10 +93,15 @@ class BucketServer:
         return (1 - level) / self.rate_at(at_s)
 
     def hint(self, at_s: float, /) -> BucketHint:
-        """Tell the state as OpenAI does."""
+        """Tell the state, in the style of `reset`."""
         level = self._fill(at_s)
-        reset_s = math.ceil((self.capacity - level) / self.rate_at(at_s) * 1000) / 1000
-        return BucketHint(int(self.capacity), int(level), reset_s or None)
+        missing = self.capacity - level
+        if self.reset is Reset.NEXT:
+            missing = min(missing, 1 - level % 1)
+        reset_s = missing / self.rate_at(at_s)
+        per_s = 1 if self.reset is Reset.WHOLE_SECONDS else 1000
+        limit = int(self.capacity) if self.told_limit is None else self.told_limit
+        return BucketHint(limit, int(level), math.ceil(reset_s * per_s) / per_s or None)
 
 
 @dataclass
@@ -125,6 +143,39 @@ class ParallelServer:
         return BucketHint()
 
 
+@dataclass
+class FaultyServer:
+    """Admits everything, but for what `refuses` says: by time, and number of the request from 1."""
+
+    refuses: Callable[[float, int], bool]
+    number: int = 0
+
+    def admit(self, at_s: float, _in_flight: int, /) -> float | None:
+        """Count."""
+        self.number += 1
+        return 1.0 if self.refuses(at_s, self.number) else None
+
+    def hint(self, _at_s: float, /) -> BucketHint:
+        """Tell nothing."""
+        return BucketHint()
+
+
+@dataclass
+class LyingServer:
+    """Admits everything, and says that nothing is left."""
+
+    reset_s: float
+    remaining: int = 0
+
+    def admit(self, _at_s: float, _in_flight: int, /) -> float | None:
+        """Admit."""
+        return None
+
+    def hint(self, _at_s: float, /) -> BucketHint:
+        """Lie."""
+        return BucketHint(50, self.remaining, self.reset_s)
+
+
 @dataclass(frozen=True)
 class Measured:
     """What a run took.
@@ -133,12 +184,14 @@ class Measured:
         over_ideal: makespan over what the limits allow.
         throttled: share of requests answered with 429.
         failures: tickets that failed.
+        sent_s: when each request was sent; only of runs without `plan`.
     """
 
     over_ideal: float
     throttled: float
     failures: int
     makespan_s: float
+    sent_s: tuple[float, ...] = ()
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -151,7 +204,8 @@ class RateRun:
         wait: how waits are told.
         throttle_s: seconds until a 429 is answered; None for the latency of any answer.
         jitter: answers take the latency times 1 plus or minus this.
-        slow_beyond: requests in flight beyond which each takes proportionally longer.
+        slow_beyond: requests in flight beyond which each takes longer.
+        slow_power: how much longer: the excess ratio to this power; at 1 in proportion.
         sends_headers: whether answers tell what is left.
         plan: go through the real HTTP adapter to this simulated upstream instead.
     """
@@ -164,6 +218,7 @@ class RateRun:
     latency_s: float = LATENCY_S
     jitter: float = 0.2
     slow_beyond: int | None = None
+    slow_power: float = 1.0
     sends_headers: bool = False
     concurrency: int = 32
     pacing: PacingLimits = field(default_factory=PacingLimits)
@@ -190,7 +245,13 @@ class RateRun:
         throttled = sum(done.kind == "throttle" for done in tries)
         missing = self.count - rig.classified
         assert counts.pending == 0
-        return Measured(makespan_s / self.ideal_s, throttled / len(tries), missing, makespan_s)
+        return Measured(
+            makespan_s / self.ideal_s,
+            throttled / len(tries),
+            missing,
+            makespan_s,
+            tuple(provider.times_s) if self.plan is None else (),
+        )
 
     def _simulated(self) -> ScriptedProvider:
         assert self.plan is not None
@@ -233,7 +294,7 @@ class _LimitedProvider:
         self._latency_s = run.latency_s * (1 + run.jitter * self._chance.uniform(-1, 1))
         if wait_s is None:
             if run.slow_beyond is not None:
-                self._latency_s *= max(1.0, in_flight / run.slow_beyond)
+                self._latency_s *= max(1.0, in_flight / run.slow_beyond) ** run.slow_power
             return ModelAnswer(label(), "fake-1", USAGE, hints=hints)
         if run.throttle_s is not None:
             self._latency_s = run.throttle_s

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from typing import Final
 
 START: Final = 8
@@ -27,8 +28,9 @@ class ConcurrencyLimit:
         self._cap = cap
         self._limit = float(min(START, cap))
         self._successes = 0
-        self._was_throttled = False
+        self._doubles_to = math.inf
         self._episode_left = 0
+        self._is_admitting = True
 
     def __repr__(self) -> str:
         """Show the limit and the cap."""
@@ -41,6 +43,7 @@ class ConcurrencyLimit:
 
     def on_success(self, in_flight: int) -> None:
         """Count an answer; `in_flight` includes the try that was answered."""
+        self._is_admitting |= self._episode_left == 0
         self._episode_left = max(0, self._episode_left - 1)
         if in_flight < BUSY_SHARE * self.limit:
             return
@@ -48,21 +51,19 @@ class ConcurrencyLimit:
         if self._successes < self.limit:
             return
         self._successes = 0
-        grown = (
-            max(self._limit * GROWTH_AFTER_THROTTLE, self._limit + 1)
-            if self._was_throttled
-            else self._limit * 2
-        )
-        self._limit = min(grown, float(self._cap))
+        slow = max(self._limit * GROWTH_AFTER_THROTTLE, self._limit + 1)
+        self._limit = min(max(slow, min(self._limit * 2, self._doubles_to)), float(self._cap))
 
     def on_throttle(self, in_flight: int) -> None:
         """Cut the limit once per episode; `in_flight` includes the throttled try."""
-        self._was_throttled = True
         self._successes = 0
         if self._episode_left > 0:
             self._episode_left -= 1
             return
         self._limit = max(1.0, self._limit * DECREASE)
+        if self._is_admitting:
+            self._doubles_to = self._limit
+        self._is_admitting = False
         self._episode_left = max(0, in_flight - 1)
 
     def on_other(self) -> None:

@@ -130,6 +130,7 @@ class Pacer:
 
     def on_admitted(self, sent: Sent, used_tokens: int | None, now: float) -> None:
         """Count a request that was not throttled; None when its usage is unknown."""
+        self._learned.on_admitted(sent.at_s, now)
         if self._tpm is not None and used_tokens is not None:
             self._tpm.settle(sent.tokens, used_tokens, now)
 
@@ -137,6 +138,14 @@ class Pacer:
         """Learn from a throttled request; nothing was used up by it."""
         if self._limits.learns_rate:
             self._learned.on_throttle(sent.number, sent.at_s, now, wait_s)
+        self._return_tokens(sent, now)
+
+    def on_chance_throttle(self, sent: Sent, now: float) -> None:
+        """Count a throttled request from which nothing is to be learned."""
+        self._learned.on_chance()
+        self._return_tokens(sent, now)
+
+    def _return_tokens(self, sent: Sent, now: float) -> None:
         if self._tpm is not None:
             self._tpm.settle(sent.tokens, 0, now)
 

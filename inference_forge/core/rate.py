@@ -64,7 +64,16 @@ GROWN_MOST: Final = 6.0
 RESERVE_REQUESTS: Final = 3.0
 """The bucket may gain these after a throttle, against the unsteadiness of arrival times."""
 
+PERIOD_MAX_S: Final = 60.0
+"""However slow the pace: it must not take hours to find out that it may be faster."""
+
 MIN_PACE_PER_S: Final = 0.05
+
+REFUSING_S: Final = 0.25
+REFUSING_GROWTH: Final = 1.5
+REFUSING_MAX_S: Final = 20.0
+"""While nothing at all is admitted: a first pause and its growth. That it ended is noticed after
+half as long again at most, and with no more than 16 requests in the first minute."""
 
 
 class LearnedRate:
@@ -74,6 +83,9 @@ class LearnedRate:
     it is throttled again; from there on each throttle gives an estimate of the rate, with its
     error. The pace starts a little below and grows slowly to a little above. A good estimate is
     kept to for long, because each throttle costs a pause.
+
+    A server that admits nothing at all has no rate to be learned: the pauses grow until it admits
+    one again, and then it goes on at the pace of before.
     """
 
     def __init__(self) -> None:
@@ -91,6 +103,10 @@ class LearnedRate:
         self._period_s = SEARCH_S
         self._grown_s = 0.0
         self._hasty = 0
+        self._refused = 0
+        self._refusing_since_s = -math.inf
+        self._is_admitting = False
+        self._pauses = 0
 
     def __repr__(self) -> str:
         """Show the pace, where it began and where it goes."""
@@ -109,6 +125,8 @@ class LearnedRate:
     def next_s(self, now: float) -> float:
         """Return when the next request is due; a few may catch up when a timer was late."""
         pace = self.pace_per_s()
+        if self._pauses:
+            return max(self._next_s, now)
         return now if pace is None else max(self._next_s, now - (BURST - 1) / pace)
 
     def on_sent(self, now: float) -> int:
@@ -121,13 +139,28 @@ class LearnedRate:
             self._span = Span(now, 0)
             self._next_s = now
         pace = self.pace_per_s()
-        if pace is not None:
+        if self._pauses:
+            self._next_s = now + self._pause_s()
+        elif pace is not None:
             self._grow(pace, now)
             self._next_s = self.next_s(now) + 1 / pace
         self._sent += 1
         self._sent_at_s = now
         self._span.add(self._sent, now)
         return self._sent
+
+    def on_admitted(self, sent_s: float, now: float) -> None:
+        """Count a request, sent at `sent_s`, that was not throttled."""
+        if sent_s <= self._refusing_since_s:
+            return
+        self._is_admitting = True
+        if self._pauses:
+            self._pauses = 0
+            self._next_s = min(self._next_s, now)
+
+    def on_chance(self) -> None:
+        """Count a throttled request from which nothing is to be learned."""
+        self._refused += 1
 
     def on_throttle(self, number: int, sent_s: float, now: float, wait_s: float) -> None:
         """Learn from a throttle.
@@ -143,7 +176,23 @@ class LearnedRate:
         if self._span is None or sent_s <= self._lesson_s:
             self._on_straggler(number, now + wait_s)
             return
-        tail = self._span.tail(number, sent_s)
+        if self._is_admitting:
+            self._learn(self._span.tail(number, sent_s).without(self._refused), number)
+            self._is_admitting = False
+            self._refusing_since_s = now
+            tight_s = max(PROBE_S, min(PROBE_WAITS * wait_s, PROBE_MAX_S))
+            period_s = tight_s if self._error <= TIGHT else SEARCH_S
+            self._period_s = max(period_s, min(GROWN_REQUESTS / self._base, PERIOD_MAX_S))
+        else:
+            self._pauses += 1
+        self._lesson_s = now
+        self._wait_s = max(wait_s, self._pause_s())
+        self._span = Span(now, self._sent)
+        self._refused = 0
+        self._next_s = now + self._wait_s
+
+    def _learn(self, tail: Tail, number: int) -> None:
+        """Set a pace by what was admitted before a throttle."""
         if self._first is None:
             self._first, self._first_number = tail, number
             self._start(FIRST_SHARE * tail.mean_per_s, None, MOST_ERROR)
@@ -151,13 +200,14 @@ class LearnedRate:
             self._on_hasty()
         else:
             self._on_measured(tail, self._first)
-        self._lesson_s = now
-        self._wait_s = wait_s
-        self._span = Span(now, self._sent)
-        self._next_s = now + max(wait_s, RESERVE_REQUESTS / self._base)
-        tight_s = max(PROBE_S, min(PROBE_WAITS * wait_s, PROBE_MAX_S))
-        period_s = tight_s if self._error <= TIGHT else SEARCH_S
-        self._period_s = max(period_s, GROWN_REQUESTS / self._base)
+
+    def _pause_s(self) -> float:
+        """Return for how long to pause after a throttle if the server does not say."""
+        reserve_s = RESERVE_REQUESTS / self._base if self._base else 0.0
+        if self._pauses == 0:
+            return reserve_s
+        grown_s = REFUSING_S * math.pow(REFUSING_GROWTH, min(self._pauses, 16) - 1)
+        return max(reserve_s, min(grown_s, REFUSING_MAX_S))
 
     def _pace(self) -> float:
         if self._goal is None:
@@ -180,13 +230,13 @@ class LearnedRate:
         """
         self._next_s = max(self._next_s, until_s)
         if self._first is not None and self._goal is None and number < self._first_number:
-            self._first = self._first.without_one()
+            self._first = self._first.without(1)
 
     def _on_hasty(self) -> None:
         upper = self._pace()
         cut = HASTY_CUT if self._hasty == 0 else HASTY_CUT_AGAIN
         self._hasty += 1
-        self._start(upper * cut, upper, MOST_ERROR)
+        self._start(upper * cut, max(upper, MIN_PACE_PER_S / cut), MOST_ERROR)
 
     def _on_measured(self, tail: Tail, first: Tail) -> None:
         upper = self._pace()

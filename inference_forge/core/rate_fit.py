@@ -58,10 +58,10 @@ class Tail:
         """Return what the rate is at least: an empty bucket gives no more than flows in."""
         return (self.admitted - 1) / max(self.length_s, SHORTEST_S)
 
-    def without_one(self) -> Tail:
-        """Return the same span with one request fewer admitted."""
-        back = tuple(Moment(back.number - 1, back.at_s) for back in self.back)
-        return Tail(self.admitted - 1, self.length_s, back)
+    def without(self, count: int) -> Tail:
+        """Return the same span with so many requests fewer admitted, the latest ones."""
+        back = tuple(Moment(max(0, back.number - count), back.at_s) for back in self.back)
+        return Tail(max(0, self.admitted - count), self.length_s, back)
 
     def beyond(self, rate_per_s: float) -> Moment:
         """Return the most requests sent beyond a rate, and since how many seconds ago."""

@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, TypeVar
 import anyio
 
 from inference_forge.core.breaker import Breaker, BreakerState
+from inference_forge.core.throttling import ThrottleShare
 from inference_forge.engine.pause import Pause
 from inference_forge.engine.slots import Slot, TryKind, Waiter
 from inference_forge.errors import ThrottleError, TransientError
@@ -68,6 +69,7 @@ class Admission:
         self._in_flight = 0
         self._retries: deque[Waiter] = deque()
         self._firsts: deque[Waiter] = deque()
+        self._throttles = ThrottleShare()
         self._pause = Pause()
         self._timer = anyio.Event()
         self._wakes_at_s = -math.inf
@@ -186,6 +188,7 @@ class Admission:
         self._pacer.on_admitted(slot.sent, answer.usage.total_tokens, now)
         self._note_hints(answer.hints, slot, now)
         self._outage.on_success()
+        self._throttles.on_admitted()
         self._limit.on_success(self._in_flight)
         self._pause.on_other()
         self._quota.on_success(now)
@@ -196,10 +199,9 @@ class Admission:
         """Take `slot` back after `error`."""
         now = self._clock()
         self._note_hints(error.hints, slot, now)
-        if isinstance(error, ThrottleError):
-            self._pacer.on_throttle(slot.sent, error.wait_s or 0.0, now)
-        else:
+        if not isinstance(error, ThrottleError):
             self._pacer.on_admitted(slot.sent, None, now)
+            self._throttles.on_admitted()
         match error:
             case TransientError():
                 self._limit.on_other()
@@ -208,7 +210,7 @@ class Admission:
                 self._with_breaker(lambda: self._breaker.on_failure(slot.permit, now, error.wait_s))
                 self._outage.on_failure(error, now)
             case ThrottleError():
-                self._limit.on_throttle(self._in_flight)
+                self._learn_from(error, slot, now)
                 self._pause_for(error, now)
                 self._breaker.release_permission(slot.permit)
                 self._outage.on_failure(error, now)
@@ -223,6 +225,14 @@ class Admission:
         self._limit.on_other()
         self._breaker.release_permission(slot.permit)
         self._give_back(slot)
+
+    def _learn_from(self, error: ThrottleError, slot: Slot, now: float) -> None:
+        if self._throttles.is_chance(error.wait_s):
+            self._limit.on_other()
+            self._pacer.on_chance_throttle(slot.sent, now)
+        else:
+            self._limit.on_throttle(self._in_flight)
+            self._pacer.on_throttle(slot.sent, error.wait_s or 0.0, now)
 
     def _note_hints(self, hints: RateLimitHints | None, slot: Slot, now: float) -> None:
         if hints is not None:

@@ -121,10 +121,23 @@ def test_a_throttle_begins_a_new_round() -> None:
     assert limit.limit == before
 
 
-def test_sustained_throttles_end_at_one() -> None:
-    """The floor is one try in flight."""
+@pytest.mark.parametrize("answers", [0, 1])
+def test_sustained_throttles_end_at_one(answers: int) -> None:
+    """The floor is one try in flight, with and without answers between them."""
     limit = ConcurrencyLimit(10_000)
     for _ in range(100):
         limit.on_throttle(1)
+        for _ in range(answers):
+            limit.on_success(0)
     assert limit.limit == 1
     assert _round(limit) == 2
+
+
+def test_a_server_that_refused_everything_said_nothing_about_the_number() -> None:
+    """When it admits again the limit doubles to where the first cut left it, and then creeps."""
+    limit = ConcurrencyLimit(100)
+    assert [_round(limit) for _ in range(2)] == [16, 32]
+    for _ in range(100):
+        limit.on_throttle(1)
+    assert limit.limit == 1
+    assert [_round(limit) for _ in range(6)] == [2, 4, 8, 16, 25, 26]

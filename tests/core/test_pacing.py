@@ -72,6 +72,7 @@ def test_the_lower_of_told_and_learned_counts() -> None:
     """A provider that throttles below the told rate is believed."""
     pacer = Pacer(PacingLimits(rpm=6000), 0.0)
     sent = [pacer.on_sent(0, number / 20) for number in range(20)]
+    pacer.on_admitted(sent[0], None, 0.9)
     pacer.on_throttle(sent[-1], 3.0, 1.0)
     assert 10 < (pacer.rate_per_s() or 0) < 20
     assert pacer.wait_s(0, 1.0) == pytest.approx(3)
@@ -120,6 +121,18 @@ def test_a_throttled_request_gives_its_tokens_back() -> None:
     sent = pacer.on_sent(1000, 0.0)
     pacer.on_throttle(sent, 0.0, 0.0)
     assert pacer.wait_s(1000, 0.0) == 0
+
+
+def test_a_throttle_by_chance_gives_its_tokens_back_and_teaches_no_rate() -> None:
+    """Nothing is paused for it."""
+    pacer = Pacer(PacingLimits(tpm=6000), 0.0)
+    sent = pacer.on_sent(1000, 0.0)
+    pacer.on_chance_throttle(sent, 1.0)
+    assert pacer.wait_s(1000, 1.0) == 0
+    assert pacer.rate_per_s() is None
+    bare = Pacer(PacingLimits(), 0.0)
+    bare.on_chance_throttle(bare.on_sent(0, 0.0), 1.0)
+    assert bare.wait_s(0, 1.0) == 0
 
 
 def hint(remaining: int) -> BucketHint:

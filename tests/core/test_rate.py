@@ -16,6 +16,7 @@ from inference_forge.core.rate import (
     MIN_PACE_PER_S,
     OPENING_PACE_PER_S,
     OPENING_REQUESTS,
+    REFUSING_S,
     LearnedRate,
 )
 
@@ -55,7 +56,9 @@ class Client:
             self.now = due + self.gap_s
             number = self.rate.on_sent(self.now)
             self.sent.append(self.now)
-            if self.server.admit(self.now, 0) is not None:
+            if self.server.admit(self.now, 0) is None:
+                self.rate.on_admitted(self.now, self.now)
+            else:
                 heapq.heappush(refused, (self.now + self.answer_s, number, self.now))
 
     def since(self, began_s: float) -> int:
@@ -132,6 +135,7 @@ def test_a_pause_holds_the_next_request_back() -> None:
     """And there is no burst after it."""
     rate = LearnedRate()
     number = rate.on_sent(0.0)
+    rate.on_admitted(0.0, 0.1)
     rate.on_throttle(number, 0.0, 0.1, 7.0)
     assert rate.next_s(0.1) == pytest.approx(7.1)
     rate.on_sent(7.1)
@@ -142,6 +146,7 @@ def test_stragglers_prolong_the_pause_and_teach_nothing() -> None:
     """They were sent before the lesson."""
     rate = LearnedRate()
     numbers = [rate.on_sent(at_s / 100) for at_s in range(20)]
+    rate.on_admitted(0.0, 0.2)
     rate.on_throttle(numbers[9], 0.09, 0.2, 1.0)
     before = rate.pace_per_s()
     rate.on_throttle(numbers[12], 0.12, 0.3, 1.0)
@@ -153,6 +158,7 @@ def test_stragglers_prolong_the_pause_and_teach_nothing() -> None:
 def test_only_so_many_catch_up() -> None:
     """A late timer is made up for, a long gap is not."""
     rate = LearnedRate()
+    rate.on_admitted(0.0, 0.0)
     rate.on_throttle(rate.on_sent(0.0), 0.0, 0.0, 0.0)
     now, together = 100.0, 0
     while rate.next_s(now) <= now:
@@ -179,11 +185,103 @@ def test_any_history_leaves_a_usable_pace(
             before = rate.learned_per_s()
             rate.on_throttle(number, now, now + answer_s, wait_s)
             after = rate.learned_per_s()
-            assert after is not None
-            assert before is None or after <= max(before, MIN_PACE_PER_S)
+            assert before is None or (after or 0) <= max(before, MIN_PACE_PER_S)
+        elif answer_s < 0.8:
+            rate.on_admitted(now, now + answer_s)
+        else:
+            rate.on_chance()
         pace = rate.pace_per_s()
         assert pace is None or (math.isfinite(pace) and pace >= MIN_PACE_PER_S)
         assert math.isfinite(rate.next_s(now))
+
+
+@pytest.mark.parametrize("wait_s", [0.0, 1.0])
+@pytest.mark.parametrize("answer_s", [0.0, 0.2])
+def test_a_server_that_refuses_everything_teaches_no_rate(wait_s: float, answer_s: float) -> None:
+    """A minute of it costs few requests, is over soon after its end, and leaves the pace alone."""
+    client = Client(BucketServer(50, 5), wait_s, answer_s)
+    client.run(30)
+    before = client.rate.learned_per_s()
+    client.server = BucketServer(1e-9, 5, 0.0)
+    client.run(90)
+    assert sum(at_s > 30 for at_s in client.sent) <= 30 + 50 * answer_s
+    client.server = BucketServer(50, 5)
+    client.run(120)
+    assert client.rate.learned_per_s() == pytest.approx(before, rel=0.3)
+    client.run(150)
+    assert client.since(120) >= 0.8 * 30 * 50
+
+
+def test_pauses_begin_small_again_after_an_admission() -> None:
+    """And a first refusal is known before anything was admitted."""
+    rate, gaps_s = LearnedRate(), []
+    for now in (0.0, 10.0, 20.0, 30.0):
+        if now == 30.0:
+            rate.on_admitted(20.0, 30.0)
+            assert rate.next_s(30.0) <= 30.0
+            assert rate.learned_per_s() is None
+            break
+        rate.on_throttle(rate.on_sent(now), now, now, 0.0)
+        gaps_s.append(rate.next_s(now) - now)
+    assert gaps_s == pytest.approx([REFUSING_S, REFUSING_S * 1.5, REFUSING_S * 2.25])
+
+
+def test_an_answer_to_what_was_sent_before_the_throttles_ends_no_pause() -> None:
+    """It says nothing about now."""
+    rate = LearnedRate()
+    for number in range(20):
+        rate.on_sent(number / 20)
+    rate.on_admitted(0.0, 1.0)
+    rate.on_throttle(rate.on_sent(1.0), 1.0, 1.0, 0.0)
+    before = rate.learned_per_s()
+    for now in (2.0, 3.0):
+        rate.on_throttle(rate.on_sent(now), now, now, 0.0)
+        rate.on_admitted(0.9, now)
+    assert rate.next_s(3.0) == pytest.approx(3.0 + 1.5 * REFUSING_S)
+    assert rate.learned_per_s() == pytest.approx(before, rel=0.2)
+
+
+def test_one_request_at_a_time_finds_out_whether_anything_is_admitted() -> None:
+    """The next one waits for as long again, or for an answer."""
+    rate = LearnedRate()
+    rate.on_throttle(rate.on_sent(0.0), 0.0, 0.1, 0.0)
+    rate.on_sent(1.0)
+    assert rate.next_s(1.0) == pytest.approx(1.0 + REFUSING_S)
+    rate.on_admitted(1.0, 1.1)
+    assert rate.next_s(1.1) == pytest.approx(1.1)
+
+
+def test_a_slow_pace_may_grow_after_a_minute() -> None:
+    """It does not take 20 requests of a minute each to find that out."""
+    rate, now = LearnedRate(), 0.0
+    for _ in range(20):
+        now = max(now, rate.next_s(now)) + 1e-6
+        rate.on_sent(now)
+        rate.on_admitted(now, now)
+        rate.on_throttle(rate.on_sent(now), now, now, 0.0)
+    low = rate.learned_per_s() or 0
+    assert low < 0.2
+    ended_s = now
+    for _ in range(60):
+        now = rate.next_s(now)
+        rate.on_sent(now)
+    assert now - ended_s < 300
+    assert (rate.learned_per_s() or 0) > 10 * low
+
+
+def test_chance_throttles_are_not_taken_for_admitted() -> None:
+    """A rate learned from a span has them taken out."""
+    found = []
+    for refused in (0, 20):
+        rate = LearnedRate()
+        for number in range(40):
+            rate.on_sent(number / 40)
+        rate.on_admitted(0.0, 1.0)
+        for _ in range(refused):
+            rate.on_chance()
+        rate.on_throttle(rate.on_sent(1.0), 1.0, 1.0, 0.0)
+        found.append(rate.learned_per_s() or 0)
+    assert found[1] == pytest.approx(found[0] / 2)
 
 
 def test_a_throttle_of_nothing_sent_is_ignored() -> None:

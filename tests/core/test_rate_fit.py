@@ -91,9 +91,10 @@ def test_long_spans_are_thinned_out() -> None:
 def test_a_request_less_moves_every_count() -> None:
     """One that was thought admitted was throttled."""
     tail = until_refused(BucketServer(50, 5), 150, 0.0)
-    fewer = tail.without_one()
+    fewer = tail.without(1)
     assert fewer.admitted == tail.admitted - 1
     assert fewer.excess(50) == pytest.approx(tail.excess(50) - 1)
+    assert tail.without(10_000).admitted == 0
 
 
 def test_an_empty_span_has_a_mean_and_no_excess() -> None:
