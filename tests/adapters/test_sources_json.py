@@ -6,6 +6,7 @@ import io
 import json
 import tracemalloc
 from pathlib import Path
+from types import SimpleNamespace
 from typing import TYPE_CHECKING, Any, BinaryIO, cast
 
 import orjson
@@ -16,7 +17,8 @@ from hypothesis import strategies as st
 from inference_forge.adapters.sources import open_source
 from inference_forge.adapters.sources.bytestream import ByteStream
 from inference_forge.adapters.sources.decoding import Utf8Chunks
-from inference_forge.adapters.sources.json_items import BadItem, json_lines
+from inference_forge.adapters.sources.json_document import JsonDocument
+from inference_forge.adapters.sources.json_items import BadItem, Place, json_lines
 from inference_forge.adapters.sources.json_scanner import JsonScanner
 from inference_forge.errors import InputError, UsageError
 from inference_forge.models import JsonRecord, RawRecord, RejectedRow, Ticket
@@ -184,11 +186,11 @@ def test_the_rest_of_a_line_that_is_too_long_is_not_kept() -> None:
     stream = ByteStream(cast(BinaryIO, Endless()), name="x", bytes_total=None, owns_stream=False)
     tracemalloc.start()
     try:
-        ((item,),) = json_lines(Utf8Chunks(stream, None), max_bytes=1_000_000)
+        (batch,) = json_lines(Utf8Chunks(stream, None), max_bytes=1_000_000)
         _, peak = tracemalloc.get_traced_memory()
     finally:
         tracemalloc.stop()
-    assert isinstance(item, BadItem)
+    assert isinstance(batch.items[0], BadItem)
     assert peak < 10_000_000
 
 
@@ -435,7 +437,7 @@ def test_elements_of_other_kinds_are_rows_too(tmp_path: Path) -> None:
         ('[{"text":"a"}] x', "line 1, column 16", "something follows"),
         ('{"tickets":[{"text":"a"}]', "line 1, column 26", "ends too early"),
         ('{"tickets":[{"text":"a"}]}}', "line 1, column 27", "something follows"),
-        ('{"tickets":[{"text":"a"}], "x":"', "line 1, column 32", "ends too early"),
+        ('{"tickets":[{"text":"a"}], "x":"', "line 1, column 33", "ends too early"),
     ],
 )
 def test_a_broken_document_is_an_error_after_its_whole_elements(
@@ -533,11 +535,55 @@ def test_a_value_that_is_too_long_is_skipped(size: int) -> None:
     assert scanner.take() == b"2"
 
 
-@pytest.mark.parametrize("data", [b'"' + b"x" * 5000, b'["' + b"x" * 5000])
-def test_a_string_that_is_too_long_to_skip_is_an_error(data: bytes) -> None:
-    """Its end cannot be found in bounded memory."""
-    with pytest.raises(InputError, match="a string is longer than 1,000 bytes"):
+@pytest.mark.parametrize("size", [1, 7, 4000])
+def test_a_string_of_any_length_is_skipped(size: int) -> None:
+    """Its end is found without keeping it."""
+    string = b'"' + b'x\\"' * 1_000 + b'"'
+    scanner = scanner_of(string + b" , [" + string + b"] ,7 ", size)
+    scanner.skip()
+    scanner.expect(b",")
+    scanner.skip()
+    scanner.expect(b",")
+    assert scanner.take() == b"7"
+
+
+@pytest.mark.parametrize(
+    ("data", "message"),
+    [
+        (b'"' + b"x" * 5000, "ends too early"),
+        (b'["' + b"x" * 5000, "ends too early"),
+        (b"1" * 5000, "expected a value"),
+    ],
+)
+def test_what_cannot_be_skipped_is_an_error(data: bytes, message: str) -> None:
+    """A string without an end, and what is too long to be a number."""
+    with pytest.raises(InputError, match=message):
         scanner_of(data, 100).skip()
+
+
+@given(
+    lengths=st.lists(st.integers(0, 80), min_size=1, max_size=8),
+    size=st.integers(1, 100),
+    is_list=st.booleans(),
+)
+def test_long_elements_are_skipped_wherever_a_chunk_ends(
+    lengths: list[int], size: int, *, is_list: bool
+) -> None:
+    """Each element is whole or rejected, and none is read in part."""
+    elements = [
+        b"[%b]" % (b"1," * n + b"1") if is_list else b'"' + b"x" * n + b'"' for n in lengths
+    ]
+    data = b"[\n" + b",\n".join(elements) + b"]"
+    pieces = iter([data[i : i + size] for i in range(0, len(data), size)])
+    chunks = cast(Utf8Chunks, SimpleNamespace(read=lambda: next(pieces, b"")))
+    found: list[bytes | BadItem] = []
+    for batch in JsonDocument(chunks, "x", max_bytes=50).items():
+        places = [batch.place(i) for i in range(len(batch.items))]
+        assert places == [Place(2 + len(found) + i, 1) for i in range(len(batch.items))]
+        found += batch.items
+    assert [item if isinstance(item, bytes) else None for item in found] == [
+        element if len(element) <= 50 else None for element in elements
+    ]
 
 
 def test_rows_too_long_for_the_document_are_rejected(
@@ -550,7 +596,7 @@ def test_rows_too_long_for_the_document_are_rejected(
     )
     data = '[{"text":"a"},{"text":["' + '","'.join(["x" * 100] * 50) + '"]},{"text":"b"}]'
     assert texts(read(data, tmp_path, name="in.json")) == ["a", "!line_too_long", "b"]
-    with pytest.raises(InputError, match="a string is longer"):
+    with pytest.raises(InputError, match="the members are ''"):
         read('{"' + "k" * 3000 + '":1}', tmp_path, name="in.json")
 
 

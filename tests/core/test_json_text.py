@@ -94,6 +94,118 @@ def test_what_is_no_json_is_named(raw: bytes, code: str) -> None:
     assert caught.value.code == code
 
 
+@pytest.mark.parametrize(
+    ("raw", "offset", "detail"),
+    [
+        ('{"é":"😀", bad}', 14, "unexpected character"),
+        ('{"a":NaN}', 5, "NaN is not JSON; write null"),
+        ('{"a":-Infinity}', 5, "-Infinity is not JSON; write null"),
+        ("Infinity", 0, "Infinity is not JSON; write null"),
+        ('["é\\n\\ud83d\\ude00\\uDC00"]', 18, "half of a surrogate pair"),
+        ('["\\ud800", 1e999', 2, "no low surrogate"),
+        ("[" * 1_025, 1_024, "nested deeper than 1024 levels"),
+        ("", 0, "empty"),
+    ],
+)
+def test_a_fault_is_named_by_its_byte(raw: str, offset: int, detail: str) -> None:
+    """What orjson counts in characters is told in bytes."""
+    with pytest.raises(JsonTextError, match=detail) as caught:
+        load(raw.encode())
+    assert caught.value.offset == offset
+
+
+def test_a_byte_that_is_not_utf8_is_named() -> None:
+    """The first one."""
+    with pytest.raises(JsonTextError, match="byte 0xe9 is not UTF-8") as caught:
+        load(b'{"caf\xc3\xa9":"\xe9\xff"}')
+    assert caught.value.offset == 10
+
+
+PIECES = (
+    *('"', "\\", "1", "0", "-", ".", "e", "E", "+", ",", ":", "[", "]", "{", "}", " ", "a", "/"),
+    *("1e999", '"a"', '"b":', "\\ud800", "\\udc00", "\\u0041", "NaN", "Infinity", "true", "null"),
+    *("\n", "é", "9" * 30, '"x\\ud83d\\ude00"', '\\"', '{"a":1e999,', "[1e999,"),
+)
+
+
+def _read_by_another(raw: bytes) -> tuple[str, Any]:
+    """Return what the standard library makes of `raw`, numbers as strings."""
+
+    def refuse(name: str) -> None:
+        raise ValueError(name)
+
+    try:
+        value = json.loads(raw, parse_int=str, parse_float=str, parse_constant=refuse)
+    except ValueError:
+        return "invalid_json", None
+    try:
+        json.dumps(value, ensure_ascii=False).encode()
+    except UnicodeEncodeError:
+        return "lone_surrogate", None
+    return "", value
+
+
+@given(st.lists(st.sampled_from(PIECES), max_size=14).map("".join))
+def test_what_looks_like_json_is_read_as_others_read_it(text: str) -> None:
+    """Putting numbers and escapes into another shape makes no JSON of what is none."""
+    raw = text.encode()
+    code, value = _read_by_another(raw)
+    if code:
+        with pytest.raises(JsonTextError) as caught:
+            load(raw)
+        assert caught.value.code == code
+        assert 0 <= caught.value.offset <= len(raw)
+    else:
+        load(raw)
+        assert load_exact(raw) == value
+
+
+@given(JSON_VALUES, st.integers(0), st.sampled_from(["1e999", '"', "\\", "1", ":", ",", "-", ""]))
+def test_damaged_json_is_read_as_others_read_it(value: Any, at: int, damage: str) -> None:
+    """One piece too many, anywhere in a valid text."""
+    text = json.dumps(value)
+    at %= len(text) + 1
+    raw = (text[:at] + damage + text[at:]).encode()
+    code, expected = _read_by_another(raw)
+    if code:
+        with pytest.raises(JsonTextError) as caught:
+            load(raw)
+        assert caught.value.code == code
+    else:
+        assert load_exact(raw) == expected
+
+
+def test_deep_text_with_odd_numbers_is_read() -> None:
+    """As deep as any other, without overflowing the stack."""
+    raw = b"[" * 1_024 + b"1e999,1.50" + b"]" * 1_024
+    for value in (load(raw), load_exact(raw)):
+        for _ in range(1_023):
+            (value,) = value  # noqa: PLW2901 - unwrapped
+        assert value == ["1e999", "1.50"]
+
+
+def test_a_torn_string_of_escaped_quotes_is_looked_through_once() -> None:
+    """Were a string looked for behind each of them, this would take an hour."""
+    raw = b"[" + b"[]," * 1_100 + b'"' + b'\\"' * 500_000
+    with pytest.raises(JsonTextError, match="unexpected end"):
+        load(raw)
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        *("{1:2}", "{12 \t:2}", "{-1.5e3:2}", "{1e999:2}", '{"a"1:2}', '{1"a":2}', "[01]", "[-01]"),
+        *("[1a]", "[a1]", "[+1]", "[.5]", "[1.]", "[1e]", "[1.2.3]", "[--1]", "[1 2]", '[1"a"]'),
+        *('["\\1]', '["1]', '"\\u12"', '["\\ud8001]', "[1e999", '{"a" 1e999}', "1e999.0", "1e999:"),
+    ],
+)
+def test_what_is_no_json_stays_none(text: str) -> None:
+    """Quoting numbers gives no key, no string's end and no word a meaning."""
+    with pytest.raises(JsonTextError) as caught:
+        load(text.encode())
+    assert caught.value.code == "invalid_json"
+
+
 def test_brackets_in_strings_do_not_nest() -> None:
     """The depth counts structure, not text."""
     with pytest.raises(JsonTextError) as caught:

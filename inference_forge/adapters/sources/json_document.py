@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
-from inference_forge.adapters.sources.json_items import MAX_ITEM_BYTES, BadItem
+from inference_forge.adapters.sources.json_items import MAX_ITEM_BYTES, BadItem, Place, utf16_hint
 from inference_forge.adapters.sources.json_scanner import JsonScanner, NeedMoreError
 from inference_forge.core.json_text import JsonTextError, load
 from inference_forge.errors import InputError
@@ -13,6 +14,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
 
     from inference_forge.adapters.sources.decoding import Utf8Chunks
+    from inference_forge.adapters.sources.json_items import ItemBatch
 
 LIST_KEYS = (
     "tickets",
@@ -32,9 +34,27 @@ it, then ServiceNow (`result`, `records`), GraphQL (`nodes`) and OData (`value`)
 _BATCH_ELEMENTS = 500
 _MAX_DEPTH = 4
 _MAX_LISTED = 20
+_MAX_NAME_CHARS = 100
 
 # No element is empty: a value has at least one byte.
 _END = b""
+
+
+@dataclass(frozen=True, slots=True)
+class ElementBatch:
+    """Elements of a list.
+
+    Attributes:
+        items: the elements.
+        places: line and column at which each begins.
+    """
+
+    items: list[bytes | BadItem] = field(default_factory=list)
+    places: list[tuple[int, int]] = field(default_factory=list)
+
+    def place(self, position: int) -> Place:
+        """Return where the item at a position of `items` begins."""
+        return Place(*self.places[position])
 
 
 class JsonDocument:
@@ -53,38 +73,41 @@ class JsonDocument:
         self._is_empty = True
         self._is_before_value = False
 
-    def items(self) -> Iterator[list[bytes | BadItem]]:
-        """Yield the list's elements in order, in lists as they come out of the file.
+    def items(self) -> Iterator[ItemBatch]:
+        """Yield the list's elements in order, in batches as they come out of the file.
 
         Raises:
             InputError: the document is broken or holds no list of tickets; what was whole
                 before that has been yielded.
         """
         self._enter_list()
-        batch: list[bytes | BadItem] = []
+        batch = ElementBatch()
         try:
-            while (element := self._next_element(may_wait=not batch)) != _END:
+            while (element := self._next_element(may_wait=not batch.items)) != _END:
                 if element is not None:
-                    batch.append(element)
-                if element is None or len(batch) >= _BATCH_ELEMENTS:
+                    batch.items.append(element)
+                    batch.places.append(self._scanner.taken_at)
+                if element is None or len(batch.items) >= _BATCH_ELEMENTS:
                     yield batch
-                    batch = []
+                    batch = ElementBatch()
         except InputError:
-            if batch:
+            if batch.items:
                 yield batch
             raise
-        if batch:
+        if batch.items:
             yield batch
         self._leave_document()
 
     def _enter_list(self) -> None:
         """Move behind the opening bracket of the list of tickets."""
         first = self._scanner.peek()
-        if first == b"[":
+        if hint := utf16_hint(self._scanner.ahead(2)):
+            self._scanner.fail(hint)
+        elif first == b"[":
             self._scanner.step()
         elif first == b"{":
             if not self._find_list():
-                shown = ", ".join(map(repr, self._members[:_MAX_LISTED])) or "none"
+                shown = ", ".join(map(repr, self._members)) or "none"
                 self._scanner.fail(
                     f"no list of tickets was found under {', '.join(LIST_KEYS)}; the members "
                     f"are {shown}. For one object per line add --input-format jsonl"
@@ -135,7 +158,8 @@ class JsonDocument:
             name = "" if isinstance(raw, BadItem) else str(load(raw))
         except JsonTextError as exc:
             self._scanner.fail(f"a member's name is no JSON string ({exc})")
-        self._members.append(name)
+        if len(self._members) < _MAX_LISTED:
+            self._members.append(name[:_MAX_NAME_CHARS])
         return name
 
     def _next_element(self, *, may_wait: bool) -> bytes | BadItem | None:
@@ -169,4 +193,7 @@ class JsonDocument:
         """Move behind the document, of which nothing but brackets may be missing."""
         self._scanner.leave(self._depth - 1)
         if self._scanner.peek():
-            self._scanner.fail("something follows the end of the document")
+            self._scanner.fail(
+                "something follows the end of the document; for one object per line add "
+                "--input-format jsonl"
+            )

@@ -6,16 +6,14 @@ from dataclasses import dataclass
 from itertools import islice
 from typing import TYPE_CHECKING, Any
 
+from inference_forge.adapters.sources.json_paths import Path, find, indexed_path
 from inference_forge.core.columns import ColumnChoice, choose_columns
-from inference_forge.core.json_text import load_exact
 from inference_forge.errors import UsageError
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Mapping, Sequence
 
     from inference_forge.adapters.sources.wanted import WantedColumns
-
-Path = tuple[str, ...]
 
 _WRAPPERS = (
     "ticket",
@@ -34,9 +32,8 @@ Intercom's `source`, HubSpot's `properties`, JSON:API's `attributes`, GraphQL's 
 
 _MAX_NAMES = 2_000
 _MAX_PATH = 5
-# Rich text (Atlassian Document Format) nests about ten deep.
-_MAX_TEXT_DEPTH = 40
-_TEXT_KEYS = ("text", "content", "body", "value", "plain")
+# Elements of a list that are looked at for members.
+_MAX_ELEMENTS = 20
 
 
 @dataclass(frozen=True, slots=True)
@@ -57,6 +54,11 @@ class FieldChoice:
     reading: str
     has_title_only: bool
 
+    @property
+    def has_body_at_top(self) -> bool:
+        """Whether a body was found by name, and stands in no other object."""
+        return not self.has_title_only and all(len(path) == 1 for path in self.text)
+
 
 def choose_fields(objects: Sequence[dict[str, Any]], wanted: WantedColumns) -> FieldChoice:
     """Return which members of the `objects` are read.
@@ -65,12 +67,13 @@ def choose_fields(objects: Sequence[dict[str, Any]], wanted: WantedColumns) -> F
 
     Arguments:
         objects: the first objects of the input, at least one.
-        wanted: the columns the user named; `ticket.body` names a nested member.
+        wanted: the columns the user named; `ticket.body` names a nested member, through lists
+            too (`comments.body` is that of each), and `comments[0].body` that of one element.
 
     Raises:
         UsageError: a named column does not exist, or no text column was found.
     """
-    paths = _paths(objects)
+    paths = _paths(objects, wanted)
     names = list(paths)
     first = _try_choice(objects, paths, None, wanted)
     best = first if isinstance(first, ColumnChoice) else None
@@ -93,46 +96,6 @@ def choose_fields(objects: Sequence[dict[str, Any]], wanted: WantedColumns) -> F
     )
 
 
-def find(value: Any, path: Path) -> Any:
-    """Return the member of `value` at `path`; None without one, a list below a list."""
-    for i, key in enumerate(path):
-        if isinstance(value, list):
-            return [find(element, path[i:]) for element in value]
-        if not isinstance(value, dict):
-            return None
-        value = value.get(key)
-    return value
-
-
-def as_text(value: Any, depth: int = 0) -> str:
-    """Return the text in a JSON value: of lists and rich text all parts, one per line."""
-    if isinstance(value, str):
-        return value
-    if value is None or depth > _MAX_TEXT_DEPTH:
-        return ""
-    if isinstance(value, dict):
-        value = [value[key] for key in _TEXT_KEYS if key in value]
-    if isinstance(value, list):
-        return "\n".join(filter(None, (as_text(part, depth + 1) for part in value)))
-    return str(value)
-
-
-def as_name(raw: bytes, value: Any, path: Path) -> str | None:
-    """Return an id as it is written in the object; None when blank or not a single value.
-
-    Arguments:
-        raw: the object's bytes; orjson reads a long number as a float, the bytes are exact.
-        value: the object as read.
-        path: the id's place.
-    """
-    found = find(value, path)
-    if isinstance(found, float):
-        found = find(load_exact(raw), path)
-    if isinstance(found, str | int) and not isinstance(found, bool):
-        return str(found).strip() or None
-    return None
-
-
 def _try_choice(
     objects: Sequence[dict[str, Any]],
     paths: Mapping[str, Path],
@@ -141,10 +104,7 @@ def _try_choice(
 ) -> ColumnChoice | UsageError:
     """Return the choice among top members and those of `wrapper`, or why there is none."""
     names = list(paths)
-    compared = [
-        path[-1] if len(path) == 1 or (len(path) == 2 and path[0] == wrapper) else ""  # noqa: PLR2004 - top or in the wrapper
-        for path in paths.values()
-    ]
+    compared = [_compared(path, wrapper) for path in paths.values()]
     try:
         return choose_columns(
             names,
@@ -158,6 +118,12 @@ def _try_choice(
         return exc
 
 
+def _compared(path: Path, wrapper: str | None) -> str:
+    """Return the name that is compared with known ones; empty for what is nested elsewhere."""
+    is_candidate = len(path) == 1 or (len(path) == 2 and path[0] == wrapper)  # noqa: PLR2004 - top or in the wrapper
+    return path[-1] if is_candidate and isinstance(path[-1], str) else ""
+
+
 def _cells(objects: Iterable[dict[str, Any]], path: Path) -> Iterator[str]:
     """Yield a member's values; what is no string counts as a code, not as text."""
     for value in objects:
@@ -166,8 +132,11 @@ def _cells(objects: Iterable[dict[str, Any]], path: Path) -> Iterator[str]:
             yield found if isinstance(found, str) else "0"
 
 
-def _paths(objects: Sequence[dict[str, Any]]) -> dict[str, Path]:
-    """Return the dotted names of all members with their paths, those at the top first."""
+def _paths(objects: Sequence[dict[str, Any]], wanted: WantedColumns) -> dict[str, Path]:
+    """Return the dotted names of all members with their paths, those at the top first.
+
+    What the user names is among them, however many there are.
+    """
     found: dict[str, Path] = {}
     level: list[tuple[Path, dict[str, Any]]] = [((), value) for value in objects]
     for _ in range(_MAX_PATH):
@@ -175,9 +144,13 @@ def _paths(objects: Sequence[dict[str, Any]]) -> dict[str, Path]:
         for prefix, value in level:
             for key, inner in value.items():
                 path = (*prefix, key)
-                found.setdefault(".".join(path), path)
-                nested = inner[0] if isinstance(inner, list) and inner else inner
-                if isinstance(nested, dict):
-                    deeper.append((path, nested))
+                found.setdefault(".".join(map(str, path)), path)
+                nested = inner[:_MAX_ELEMENTS] if isinstance(inner, list) else (inner,)
+                deeper += [(path, part) for part in nested if isinstance(part, dict)]
         level = list(islice(deeper, _MAX_NAMES))
-    return dict(islice(found.items(), _MAX_NAMES))
+    paths = dict(islice(found.items(), _MAX_NAMES))
+    for name in filter(None, (*wanted.text, wanted.ticket_id, wanted.tenant)):
+        named = found.get(name) or indexed_path(name, found, objects)
+        if named:
+            paths[name] = named
+    return paths

@@ -6,23 +6,20 @@ import re
 from itertools import islice
 from typing import TYPE_CHECKING, Any
 
-from inference_forge.adapters.sources.json_fields import (
-    FieldChoice,
-    Path,
-    as_name,
-    as_text,
-    choose_fields,
-    find,
-)
-from inference_forge.adapters.sources.json_items import BadItem
+from inference_forge.adapters.sources.json_feedback import unreadable_in, without_failure
+from inference_forge.adapters.sources.json_fields import FieldChoice, choose_fields
+from inference_forge.adapters.sources.json_hints import framed_tickets, misread_lines
+from inference_forge.adapters.sources.json_items import BadItem, ItemBatch, LineBatch
+from inference_forge.adapters.sources.json_paths import Path, name_at, tenant_at, text_at
+from inference_forge.adapters.sources.json_repeats import RepeatedMembers
 from inference_forge.adapters.sources.source import EMPTY_TEXT, rejected, title_only
 from inference_forge.core.columns import FAILURE_COLUMNS, has_failure_columns
-from inference_forge.core.json_text import JsonTextError, load, members
+from inference_forge.core.json_text import JsonTextError, load
 from inference_forge.errors import InputError, UsageError
 from inference_forge.models import JsonRecord, RejectedRow, Ticket
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Iterator, Sequence
 
     from inference_forge.adapters.sources.wanted import WantedColumns
     from inference_forge.events import Warned
@@ -31,7 +28,26 @@ if TYPE_CHECKING:
 _SAMPLE_OBJECTS = 200
 _SAMPLE_BYTES = 1024 * 1024
 _LAST_FAILURE_COLUMN = FAILURE_COLUMNS[-1]
+_STRINGS_READING = "text = each line that is a string"
+_ADVICE = {"invalid_utf8": "; if the file is in another encoding, name it with --encoding"}
 _LINE_BREAKS = re.compile(rb"[\r\n][ \t\r\n]*")
+
+
+class _RowError(Exception):
+    """A line or list element is no row.
+
+    Arguments:
+        code: stable machine code.
+        detail: what is wrong.
+        text: the item as far as it can be shown.
+        passed: the item's bytes before the fault.
+    """
+
+    def __init__(self, code: str, detail: str, text: str, *, passed: bytes = b"") -> None:
+        super().__init__(detail)
+        self.code = code
+        self.text = text
+        self.passed = passed
 
 
 class JsonRows:
@@ -53,34 +69,42 @@ class JsonRows:
 
     def __init__(
         self,
-        items: Iterator[list[bytes | BadItem]],
+        items: Iterator[ItemBatch],
         *,
         path: str,
         wanted: WantedColumns,
         had_bom: bool,
         is_live: bool,
     ) -> None:
-        self._items = items
+        self._batches = items
         self._path = path
         self._wanted = wanted
         self._index = 0
         self._choice: FieldChoice | None = None
-        self._text_keys: list[str] | None = None
+        self._text: list[tuple[object, Path]] = []
+        self._id_path: Path | None = None
+        self._tenant_path: Path | None = None
+        self._repeated = RepeatedMembers(())
         self.had_bom = had_bom
         self._error: InputError | None = None
+        self._is_all = False
         self._first = self._read_first(is_live=is_live)
-        self._choose(self._first)
+        self._choose_first([item for batch in self._first for item in batch.items])
 
     @property
     def reading(self) -> str:
         """How the fields are read, for people."""
-        return self._choice.reading if self._choice else "text = each line that is a string"
+        if self._choice:
+            return self._choice.reading
+        return "nothing to read" if self._is_all and not self._first else _STRINGS_READING
 
     @property
     def warnings(self) -> tuple[Warned, ...]:
         """What the user should know, so far."""
-        choice = self._choice
-        return (title_only(choice.reading),) if choice and choice.has_title_only else ()
+        repeated = self._repeated.warnings
+        if self._choice and self._choice.has_title_only:
+            return (title_only(self._choice.reading), *repeated)
+        return repeated
 
     def batches(self) -> Iterator[list[Row]]:
         """Yield all rows in order.
@@ -89,106 +113,149 @@ class JsonRows:
             InputError: the input cannot be read further, or the first object comes late and has
                 no text that is recognised.
         """
-        items, self._first = self._first, []
-        while items:
-            yield self._rows(items)
-            if self._error is not None:
-                raise self._error
-            items = next(self._items, [])
+        first, self._first = self._first, []
+        while first:
+            yield self._rows(first.pop(0))
+        if self._error is not None:
+            raise self._error
+        for batch in self._batches:
             if self._choice is None:
-                self._choose_late(items)
+                self._choose_late(batch.items)
+            yield self._rows(batch)
 
-    def _read_first(self, *, is_live: bool) -> list[bytes | BadItem]:
-        """Return the items that decide; an error behind them is kept for later."""
-        first = list(next(self._items, []))
-        size = sum(map(_size, first))
+    def _read_first(self, *, is_live: bool) -> list[ItemBatch]:
+        """Return the batches that decide; an error behind them is kept for later."""
+        first: list[ItemBatch] = []
+        count = size = 0
         try:
-            while not is_live and len(first) < _SAMPLE_OBJECTS and size < _SAMPLE_BYTES:
-                more = next(self._items, [])
-                if not more:
+            while not first or (not is_live and count < _SAMPLE_OBJECTS and size < _SAMPLE_BYTES):
+                batch = next(self._batches, None)
+                if batch is None:
+                    self._is_all = True
                     break
-                first += more
-                size += sum(map(_size, more))
+                first.append(batch)
+                count += len(batch.items)
+                size += sum(map(_size, batch.items))
         except InputError as exc:
+            if not first:
+                raise
             self._error = exc
         return first
 
-    def _choose(self, items: list[bytes | BadItem]) -> None:
+    def _choose_first(self, items: Sequence[bytes | BadItem]) -> None:
+        """Decide on the fields, unless the input is something else than it is read as."""
+        are_lines = bool(self._first) and isinstance(self._first[0], LineBatch)
+        misread = misread_lines(items, is_all=self._is_all) if are_lines else None
+        reason = None
+        if misread is None:
+            try:
+                self._choose(items)
+            except UsageError as exc:
+                reason = exc
+            is_clear = self._choice is not None and self._choice.has_body_at_top
+            if are_lines and not self._wanted.text and not is_clear:
+                misread = framed_tickets(items)
+        if misread is not None:
+            raise InputError(misread, path=self._path, line=self._first[0].place(0).line)
+        if reason is not None:
+            raise reason
+
+    def _choose(self, items: Sequence[bytes | BadItem]) -> None:
         """Decide by the first objects which fields are read, when there are any."""
         texts = (item for item in items if not isinstance(item, BadItem))
         objects = list(islice(filter(None, map(_sample_object, texts)), _SAMPLE_OBJECTS))
-        if objects:
-            self._choice = choose_fields(objects, self._wanted)
-            paths = self._choice.text
-            self._text_keys = [path[0] for path in paths] if _are_at_top(paths) else None
+        if not objects:
+            return
+        choice = self._choice = choose_fields(objects, self._wanted)
+        # A member at the top is got by its key; no member has a nested one's path for a key.
+        self._text = [(path[0] if len(path) == 1 else path, path) for path in choice.text]
+        self._id_path, self._tenant_path = choice.ticket_id, choice.tenant
+        read = [path[0] for path in (*choice.text, choice.tenant) if path]
+        self._repeated = RepeatedMembers(str(key) for key in read)
 
-    def _choose_late(self, items: list[bytes | BadItem]) -> None:
+    def _choose_late(self, items: Sequence[bytes | BadItem]) -> None:
         """Decide as `_choose` does, when rows have been handed out already."""
         try:
             self._choose(items)
         except UsageError as exc:
             raise InputError(str(exc), path=self._path) from exc
 
-    def _rows(self, items: list[bytes | BadItem]) -> list[Row]:
+    def _rows(self, batch: ItemBatch) -> list[Row]:
         """Return one row per item."""
         start = self._index
-        self._index += len(items)
-        return [self._row(index, item) for index, item in enumerate(items, start)]
+        self._index += len(batch.items)
+        rows: list[Row] = []
+        for index, item in enumerate(batch.items, start):
+            try:
+                rows.append(self._row(index, item))
+            except _RowError as exc:
+                place = batch.place(index - start).moved(exc.passed)
+                detail = f"line {place.line}, column {place.column}: {exc}"
+                rows.append(rejected(index, exc.code, detail, exc.text))
+        return rows
 
     def _row(self, index: int, item: bytes | BadItem) -> Row:
-        """Return the row for one line or list element."""
+        """Return the row for one line or list element.
+
+        Raises:
+            _RowError: it is none.
+        """
         if isinstance(item, BadItem):
-            return rejected(index, item.code, item.detail, item.text)
+            raise _RowError(item.code, item.detail, item.text)
         try:
             value = load(item)
         except JsonTextError as exc:
-            return rejected(index, exc.code, str(exc), item.decode("utf-8", "backslashreplace"))
+            advice = _ADVICE.get(exc.code, "")
+            text = item.decode("utf-8", "backslashreplace")
+            passed = item[: exc.offset]
+            raise _RowError(exc.code, f"{exc}{advice}", text, passed=passed) from exc
         if isinstance(value, dict):
             return self._object_row(index, item, value)
-        if isinstance(value, str):
+        if item.startswith(b'"'):
             record = JsonRecord(b'{"text":' + item + b"}")
             text = self._wanted.join((value,))
             return Ticket(index, text, record) if text else RejectedRow(index, record, EMPTY_TEXT)
-        detail = "a row must be a JSON object or a string"
-        return rejected(index, "not_an_object", detail, item.decode("utf-8"))
+        kind = "a list" if isinstance(value, list) else "neither"
+        detail = f"a row must be a JSON object or a string, this is {kind}"
+        raise _RowError("not_an_object", detail, item.decode("utf-8"))
 
-    def _object_row(self, index: int, raw: bytes, value: dict[str, Any]) -> Row:
+    def _object_row(self, index: int, raw: bytes, value: dict[Any, Any]) -> Row:
         """Return the row for one object."""
         if b"\n" in raw or b"\r" in raw:
             raw = _LINE_BREAKS.sub(b"", raw)  # valid JSON has none in its strings
         if value and next(reversed(value)).endswith(_LAST_FAILURE_COLUMN):
-            raw, value = _without_failure(raw, value)
-            unreadable = _unreadable(value)
+            raw, value = without_failure(raw, value)
+            unreadable = unreadable_in(value)
             if unreadable is not None:
-                return self._row(index, unreadable.encode("utf-8"))
-        text = self._wanted.join(self._parts(value))
+                return self._row_again(index, unreadable.encode("utf-8"))
+        for key in self._repeated.keys:
+            if raw.count(key) > 1:
+                self._repeated.look_at(raw)
+                break
+        text = self._wanted.join(
+            [
+                part if isinstance(part := value.get(key), str) else text_at(raw, value, path)
+                for key, path in self._text
+            ]
+        )
         if not text:
             return RejectedRow(index, JsonRecord(raw), EMPTY_TEXT)
-        choice = self._choice
-        ticket_id = tenant = None
-        if choice and choice.ticket_id:
-            ticket_id = as_name(raw, value, choice.ticket_id)
-        if choice and choice.tenant:
-            tenant = as_name(raw, value, choice.tenant)
-        return Ticket(index, text, JsonRecord(raw), ticket_id, tenant or "")
+        ticket_id = name_at(raw, value, self._id_path) if self._id_path else None
+        tenant = tenant_at(raw, value, self._tenant_path) if self._tenant_path else ""
+        return Ticket(index, text, JsonRecord(raw), ticket_id, tenant)
 
-    def _parts(self, value: dict[str, Any]) -> list[str]:
-        """Return the texts of one object."""
-        if self._text_keys is not None:
-            found = [value.get(key) for key in self._text_keys]
-        else:
-            found = [find(value, path) for path in self._choice.text] if self._choice else []
-        return [part if isinstance(part, str) else as_text(part) for part in found]
+    def _row_again(self, index: int, item: bytes) -> Row:
+        """Return the row for an item that could not be read in an earlier run."""
+        try:
+            return self._row(index, item)
+        except _RowError as exc:
+            # Columns of the row are none of the file that is read now.
+            raise _RowError(exc.code, str(exc), exc.text) from exc
 
 
 def _size(item: bytes | BadItem) -> int:
     """Return how much memory an item takes, about."""
     return len(item) if isinstance(item, bytes) else len(item.text)
-
-
-def _are_at_top(paths: tuple[Path, ...]) -> bool:
-    """Return whether no path leads into a nested object."""
-    return all(len(path) == 1 for path in paths)
 
 
 def _sample_object(raw: bytes) -> dict[str, Any] | None:
@@ -201,22 +268,7 @@ def _sample_object(raw: bytes) -> dict[str, Any] | None:
         return None
     if has_failure_columns(tuple(value)):
         value = dict(islice(value.items(), len(value) - len(FAILURE_COLUMNS)))
-        unreadable = _unreadable(value)
+        unreadable = unreadable_in(value)
         if unreadable is not None:
             return _sample_object(unreadable.encode("utf-8"))
     return value
-
-
-def _without_failure(raw: bytes, value: dict[str, Any]) -> tuple[bytes, dict[str, Any]]:
-    """Return the object without the members that a failures file adds at its end."""
-    if not has_failure_columns(tuple(value)):
-        return raw, value
-    kept = members(raw)[: -len(FAILURE_COLUMNS)]
-    raw = raw[: kept[-1].end] + b"}" if kept else b"{}"
-    return raw, {member.key: value[member.key] for member in kept}
-
-
-def _unreadable(value: dict[str, Any]) -> str | None:
-    """Return the text of a row that could not be read in an earlier run, from its failure."""
-    text = value.get("raw")
-    return text if isinstance(text, str) and len(value) == 1 else None

@@ -10,7 +10,12 @@ from __future__ import annotations
 import re
 from typing import TYPE_CHECKING, NoReturn
 
-from inference_forge.adapters.sources.json_items import MAX_ITEM_BYTES, BadItem, too_long
+from inference_forge.adapters.sources.json_items import (
+    MAX_ITEM_BYTES,
+    BadItem,
+    too_long,
+)
+from inference_forge.adapters.sources.source import RAW_TEXT_CHARS
 from inference_forge.core.json_text import STRING
 from inference_forge.errors import InputError
 
@@ -19,6 +24,7 @@ if TYPE_CHECKING:
 
 _NOT_SPACE = re.compile(rb"[^ \t\r\n]")
 _STRING = re.compile(STRING, re.DOTALL)
+_IN_STRING = re.compile(rb'[^"\\]*+(?:\\.[^"\\]*+)*+', re.DOTALL)
 _SCALAR = re.compile(rb"[^ \t\r\n,\]}\[{\":]+")
 # What stands between brackets, strings as a whole: skipped at the speed of the regex engine.
 _BETWEEN = rb'(?:[^"\[\]{}]++|' + STRING + rb")*+"
@@ -40,6 +46,7 @@ class JsonScanner:
 
     Attributes:
         may_wait: False to raise `NeedMoreError` instead of reading more bytes.
+        taken_at: line and column at which the value that `take` returned last begins.
     """
 
     def __init__(
@@ -50,9 +57,12 @@ class JsonScanner:
         self._max_bytes = max_bytes
         self._buffer = b""
         self._at = 0
+        # Lines are counted up to here, an offset in the buffer.
+        self._counted = 0
         self._line = 1
         self._column = 1
         self.may_wait = True
+        self.taken_at = (1, 1)
 
     def peek(self) -> bytes:
         """Return the next byte that is no white space, and stand before it; empty at the end."""
@@ -64,6 +74,12 @@ class JsonScanner:
             self._at = len(self._buffer)
             if not self._fill():
                 return b""
+
+    def ahead(self, count: int) -> bytes:
+        """Return the next `count` bytes, fewer at the end, without moving."""
+        while len(self._buffer) - self._at < count and self._fill():
+            pass
+        return self._buffer[self._at : self._at + count]
 
     def step(self) -> None:
         """Move behind the byte that `peek` returned."""
@@ -81,11 +97,14 @@ class JsonScanner:
         Raises:
             InputError: there is no value, or the document ends in it.
         """
-        end = self._value_end(self.peek())
+        first = self.peek()
+        self.taken_at = self._count_lines()
+        end = self._value_end(first)
         if end is None or end - self._at > self._max_bytes:
-            head = self._buffer[self._at : self._at + self._max_bytes]
+            bad = too_long(self._buffer[self._at : self._at + RAW_TEXT_CHARS], self._max_bytes)
+            self.may_wait = True  # what is skipped in part could not be told from a value
             self.skip()
-            return too_long(head)
+            return bad
         value = self._buffer[self._at : end]
         self._at = end
         return value
@@ -96,10 +115,12 @@ class JsonScanner:
         if first and first in b"[{":
             self.step()
             self.leave(1)
+        elif first == b'"':
+            self._skip_string()
         else:
             end = self._value_end(first)
             if end is None or end - self._at > self._max_bytes:
-                self.fail(f"a string is longer than {self._max_bytes:,} bytes")
+                self.fail(f"expected a value, found {self._max_bytes:,} bytes that are none")
             self._at = end
 
     def leave(self, depth: int) -> None:
@@ -112,15 +133,39 @@ class JsonScanner:
                 continue
             filler = _FILLER.match(self._buffer, self._at)
             self._at = filler.end() if filler else self._at
-            if len(self._buffer) - self._at > self._max_bytes:
-                self.fail(f"a string is longer than {self._max_bytes:,} bytes")
+            if self._at < len(self._buffer):
+                self._skip_string()
+            elif not self._fill():
+                self.fail("the document ends too early; is it complete?")
+
+    def _skip_string(self) -> None:
+        """Move behind the string that begins here, without keeping it."""
+        self.step()
+        while True:
+            found = _IN_STRING.match(self._buffer, self._at)
+            self._at = found.end() if found else self._at
+            if self._buffer[self._at : self._at + 1] == b'"':
+                self.step()
+                return
             if not self._fill():
                 self.fail("the document ends too early; is it complete?")
 
+    def _count_lines(self) -> tuple[int, int]:
+        """Return the line and the column of this place in the file."""
+        buffer, counted, at = self._buffer, self._counted, self._at
+        lines = buffer.count(b"\n", counted, at)
+        if lines:
+            self._line += lines
+            self._column = at - buffer.rindex(b"\n", counted, at)
+        else:
+            self._column += at - counted
+        self._counted = at
+        return self._line, self._column
+
     def fail(self, message: str) -> NoReturn:
         """Raise the error that `message` holds at this place."""
-        self._drop()
-        raise InputError(message, path=self._path, line=self._line, column=self._column)
+        line, column = self._count_lines()
+        raise InputError(message, path=self._path, line=line, column=column)
 
     def _value_end(self, first: bytes) -> int | None:
         """Return the offset behind the value that begins here; None when it is too long."""
@@ -171,11 +216,6 @@ class JsonScanner:
 
     def _drop(self) -> None:
         """Forget the bytes before this place, but count their lines."""
-        lines = self._buffer.count(b"\n", 0, self._at)
-        if lines:
-            self._line += lines
-            self._column = self._at - self._buffer.rindex(b"\n", 0, self._at)
-        else:
-            self._column += self._at
+        self._count_lines()
         self._buffer = self._buffer[self._at :]
-        self._at = 0
+        self._at = self._counted = 0
