@@ -38,7 +38,8 @@ _ID_NAMES_ANYWHERE = ("messageid",)
 _ID_NAMES_BEHIND_PREFIX = ("key", "number", "id", "no", "nr", "ref", "reference")
 _ID_NAMES_ALONE = ("identifier", "key", "number", "id", "reference", "ref", "recordid", "uuid")
 
-_IGNORED = re.compile(r"[\s_.\-]+")
+# Signs without width come with text copied from web pages and documents.
+_IGNORED = re.compile(r"[\s_.\-\u00ad\u200b-\u200d\u2060\ufeff]+")
 _PREFIX = re.compile(r"ticket|case|issue|conversation")
 _PICKED = re.compile(r"(?P<name>.+)\[(?P<number>[1-9][0-9]{0,5})\]", re.DOTALL)
 

@@ -95,6 +95,9 @@ class Settings:
     delimiter: Annotated[
         str | None, Doc("Delimiter of CSV; `tab` for a tab.", _INPUT, shown_default="detected")
     ] = None
+    no_header: Annotated[
+        bool, Doc("CSV without header: columns are column_1, column_2, ... or 1, 2, ...", _INPUT)
+    ] = False
     offset: Annotated[int, Ge(0), Doc("Rows to leave out at the beginning.", _INPUT)] = 0
     limit: Annotated[int | None, Ge(1), Doc("Most rows to read.", _INPUT)] = None
     sample: Annotated[

@@ -15,6 +15,7 @@ from hypothesis import strategies as st
 from inference_forge.adapters.sources import open_source
 from inference_forge.adapters.sources.csv_records import RecordReader
 from inference_forge.adapters.sources.dialect import NO_DELIMITER, detect_delimiter
+from inference_forge.adapters.sources.physical_lines import LineBlock
 from inference_forge.errors import InputError, UsageError
 from inference_forge.models import CellRecord, RawRecord, RejectedRow, Ticket
 
@@ -53,6 +54,14 @@ def drain(source: FileSource, block_rows: int = 3) -> list[Row]:
 def texts(rows: list[Row]) -> list[str]:
     """Return each ticket's text, and `!code` for a rejected row."""
     return [row.text if isinstance(row, Ticket) else f"!{row.failure.code}" for row in rows]
+
+
+def reads(row: Row) -> str:
+    """Return what a rejected row reads in the file, from wherever it is kept."""
+    assert isinstance(row, RejectedRow)
+    if isinstance(row.record, RawRecord):
+        return row.record.text
+    return row.failure.detail.partition("; the row reads: ")[2]
 
 
 def cells(row: Row) -> list[str]:
@@ -199,7 +208,8 @@ def test_long_rows_are_rejected_unless_the_rest_is_empty(tmp_path: Path) -> None
     """No cell is ever dropped silently."""
     rows = read(b'id,text\n1,a,\n2,"b, c",d\n3,e,,,f\n4,g,,\n', tmp_path)
     assert texts(rows) == ["a", "!ragged_row", "!ragged_row", "g"]
-    assert rows[1].record == RawRecord('2,"b, c",d')
+    assert cells(rows[1]) == ["2", ""]
+    assert reads(rows[1]) == '2,"b, c",d'
     assert isinstance(rows[1], RejectedRow)
     assert "line 3" in rows[1].failure.detail
     assert cells(rows[3]) == ["4", "g"]
@@ -275,7 +285,8 @@ def test_a_quote_left_open_costs_one_row_at_the_end_of_the_file(tmp_path: Path) 
     rows = read(data, tmp_path)
     assert texts(rows)[:3] == ["ok", "!unclosed_quote", "row"]
     assert len(rows) == 499
-    assert rows[1].record == RawRecord('2,"open')
+    assert cells(rows[1]) == ["2", ""]
+    assert reads(rows[1]) == '2,"open'
     assert isinstance(rows[1], RejectedRow)
     assert "line 3" in rows[1].failure.detail
 
@@ -317,15 +328,16 @@ def test_quotes_inside_a_cell_that_are_not_doubled_reject_the_line(tmp_path: Pat
     """The line is named and nothing is dropped from it silently."""
     rows = read(b'id,text\n1,"say "hi" now"\n2,ok\n3,5" disk\n', tmp_path)
     assert texts(rows) == ["!bad_quotes", "ok", '5" disk']
-    assert rows[0].record == RawRecord('1,"say "hi" now"')
+    assert cells(rows[0]) == ["1", ""]
+    assert reads(rows[0]) == '1,"say "hi" now"'
 
 
 def test_many_open_quotes_are_read_in_linear_time(tmp_path: Path) -> None:
     """Each costs its own row only."""
-    data = b"id,text\n" + b'1,"a\n2,b"x\n' * 5_000
+    data = b"id,text\n" + b'1,"a\n2,b"x\n3,c\n' * 5_000
     rows = read(data, tmp_path)
-    assert len(rows) == 10_000
-    assert sum(isinstance(row, Ticket) for row in rows) == 5_000
+    assert len(rows) == 15_000
+    assert sum(isinstance(row, Ticket) for row in rows) == 10_000
 
 
 def test_a_quote_left_open_in_a_large_file_is_given_up(
@@ -361,7 +373,9 @@ def test_a_cell_longer_than_the_csv_module_allows(tmp_path: Path, size: int) -> 
 
 def test_a_line_without_end_is_an_error(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """A file that is no table is not read into memory."""
-    monkeypatch.setattr("inference_forge.adapters.sources.decoding.MAX_RECORD_CHARS", 1_000_000)
+    monkeypatch.setattr(
+        "inference_forge.adapters.sources.physical_lines.MAX_RECORD_CHARS", 1_000_000
+    )
     source = source_of(b"id,text\n1,ok\n" + b"x" * 3_000_000, tmp_path)
     assert texts(source.read_block(1)) == ["ok"]
     with pytest.raises(InputError, match=r"in\.csv, line 3: the line is longer than"):
@@ -412,8 +426,10 @@ def test_lines_are_counted_over_everything(tmp_path: Path) -> None:
 def test_raw_text_of_a_rejected_row_is_bounded(tmp_path: Path) -> None:
     """An unreadable row does not fill the memory."""
     (row,) = read(b'id,text\n1,"a"' + b"x" * 1_000_000 + b"\n", tmp_path)
+    assert 1_000 < len(reads(row)) < 20_000
+    (row,) = read(b'text,id\n"a"' + b"x" * 1_000_000 + b"\n", tmp_path)
     assert isinstance(row.record, RawRecord)
-    assert len(row.record.text) < 20_000
+    assert 1_000 < len(row.record.text) < 20_000
 
 
 CELL = st.text(
@@ -453,7 +469,9 @@ def test_no_line_of_a_broken_table_disappears(tmp_path: Path, lines: list[str]) 
     data = "\n".join(["id,text", *lines, ""]).encode()
     found = read(data, tmp_path, delimiter=",")
     kept = "".join(
-        row.record.text if isinstance(row.record, RawRecord) else "".join(cells(row))
+        "".join(cells(row))
+        if isinstance(row, Ticket) or row.failure.code == "empty_text"
+        else reads(row).replace("\\x0a", "")
         for row in found
     )
     for letter in "ab1":
@@ -482,14 +500,16 @@ def test_records_are_read_line_by_line_as_they_come() -> None:
     chunks = iter([["1,a\n", '2,"b\n'], ['c"\n', "3,d\n"]])
     asked = 0
 
-    def more() -> list[str]:
+    def more() -> LineBlock:
         nonlocal asked
         asked += 1
-        return next(chunks, [])
+        return LineBlock(next(chunks, []))
 
-    reader = RecordReader(more, first_lines=["id,text\n", "0,x\n"], delimiter=",", line=1)
+    first = LineBlock(["id,text\n", "0,x\n"])
+    reader = RecordReader(more, first_lines=first, delimiter=",", line=1, path="in.csv")
     assert reader.read_header() == ["id", "text"]
     assert reader.read_batch() == [["0", "x"]]
     assert asked == 0
-    assert reader.read_batch() == [["1", "a"], ["2", "b\nc"], ["3", "d"]]
+    assert reader.read_batch() == [["1", "a"]]
+    assert reader.read_batch() == [["2", "b\nc"], ["3", "d"]]
     assert reader.read_batch() == []

@@ -84,7 +84,7 @@ def test_the_watcher_is_closed_when_a_run_cannot_begin(isolated: Path) -> None:
     """A bar must not outlive its run; the error comes out as itself, not in a group."""
     tickets(isolated / "in.csv", "hello")
     recorder = Recorder()
-    with pytest.raises(UsageError, match="There is no column"):
+    with pytest.raises(UsageError, match="there is no column"):
         run_classify(make_job(isolated, ["in.csv"], recorder, text_column=("nope",)))
     assert recorder.closed == 1
     assert not any(isinstance(event, Warned) for event in recorder.events)

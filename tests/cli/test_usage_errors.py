@@ -75,7 +75,7 @@ def _input(isolated: Path) -> None:
         (("missing.csv",), "missing.csv: there is no such file; check the name"),
         (
             ("--text-column", "Body"),
-            "There is no column 'Body'. The input has: 'id', 'text'.",
+            "in.csv, line 1: there is no column 'Body'. The input has: 'id', 'text'.",
         ),
     ],
 )

@@ -2,17 +2,31 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from itertools import islice
 from typing import TYPE_CHECKING
 
-from inference_forge.adapters.sources.csv_records import BadRecord, RecordReader, allow_long_cells
-from inference_forge.adapters.sources.decoding import PhysicalLines, TextChunks
-from inference_forge.adapters.sources.dialect import detect_delimiter, separator_line
+from inference_forge.adapters.sources.csv_damage import BadRecord
+from inference_forge.adapters.sources.csv_header import (
+    by_number,
+    explain,
+    is_made_up,
+    made_up_names,
+    unnamed_text,
+    without_marks,
+)
+from inference_forge.adapters.sources.csv_opening import open_table
+from inference_forge.adapters.sources.decoding import TextChunks
 from inference_forge.adapters.sources.source import EMPTY_TEXT, rejected, title_only
-from inference_forge.core.columns import FAILURE_COLUMNS, choose_columns, has_failure_columns
-from inference_forge.errors import InputError
+from inference_forge.core.columns import (
+    FAILURE_COLUMNS,
+    ColumnChoice,
+    choose_columns,
+    has_failure_columns,
+)
+from inference_forge.errors import InputError, UsageError
 from inference_forge.events import Warned
-from inference_forge.models import CellRecord, RejectedRow, Ticket
+from inference_forge.models import CellRecord, Failure, RejectedRow, Ticket
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
@@ -23,19 +37,28 @@ if TYPE_CHECKING:
 
 _SAMPLE_RECORDS = 200
 
+# So many rows one after another that cannot be read: it is the file that is not understood.
+_MAX_REJECTED_IN_A_ROW = 1_000
+
+# How much of a rejected row its failure's detail shows, beside the cells that can be trusted.
+_MAX_SHOWN_CHARS = 2_000
+_CONTROLS = {code: f"\\x{code:02x}" for code in (*range(0x20), 0x7F)}
+
 
 class CsvRows:
-    """Rows of a table with a header.
+    """Rows of a table.
 
     Arguments:
         stream: the bytes.
         encoding: as for `TextChunks`.
         delimiter: one character; None takes it from a line `sep=`, else detects it.
         wanted: the columns the user named.
+        has_header: whether the first row names the columns; else they are `column_1` and so on,
+            and the user names them by number.
 
     Raises:
-        InputError: there is no header, or it cannot be read.
-        UsageError: a named column does not exist, or no text column was found.
+        InputError: there is no header, it cannot be read, a named column does not exist, or no
+            text column was found.
     """
 
     def __init__(
@@ -45,29 +68,31 @@ class CsvRows:
         encoding: str | None,
         delimiter: str | None,
         wanted: WantedColumns,
+        has_header: bool = True,
     ) -> None:
         chunks = TextChunks(stream, encoding)
         self.had_bom = chunks.had_bom
         self._path = stream.name
         self._join = wanted.join
-        self._records = _open_records(chunks, stream.name, delimiter)
-        header = self._read_header()
+        self._table = open_table(chunks, stream.name, delimiter, has_header=has_header)
+        self._records = self._table.records
+        self._first: list[list[str] | BadRecord] = []
+        header = self._read_header(has_header=has_header)
+        if not has_header:
+            wanted = self._without_header(header, wanted)
         self._drop_failure_columns = has_failure_columns(header)
         self._file_width = len(header)
         if self._drop_failure_columns:
             header = header[: -len(FAILURE_COLUMNS)]
         self.columns: tuple[str, ...] = tuple(header)
-        self._first = self._records.read_batch()
-        self._choice = choose_columns(
-            self.columns,
-            cells=self._sample,
-            text_columns=wanted.text,
-            id_column=wanted.ticket_id,
-            tenant_column=wanted.tenant,
-        )
+        if not self._first:
+            self._first = self._records.read_batch()
+        self._choice = self._choose(wanted)
         self.reading = self._choice.reading
-        self._padded = 0
         self._index = 0
+        self._rejected_in_a_row = 0
+        self._last_rejected = -1
+        self._error: InputError | None = None
 
     @property
     def warnings(self) -> tuple[Warned, ...]:
@@ -75,21 +100,29 @@ class CsvRows:
         found: list[Warned] = []
         if self._choice.has_title_only:
             found.append(title_only(self.reading))
-        if self._padded:
+        margins = self._records.margins
+        if padded := margins.short_rows:
+            rows = "1 row has" if padded == 1 else f"{padded:,} rows have"
             found.append(
                 Warned(
                     "padded_rows",
-                    f"{self._padded:,} rows have fewer cells than the header; "
-                    "the missing cells are read as empty",
+                    f"{rows} fewer cells than the header (the first in line "
+                    f"{margins.first_short_line}); the missing cells are read as empty",
                 )
             )
         return tuple(found)
 
     def batches(self) -> Iterator[list[Row]]:
-        """Yield all rows in order."""
+        """Yield all rows in order.
+
+        Raises:
+            InputError: the input cannot be read further.
+        """
         records, self._first = self._first, []
         while records:
             yield self._rows(records)
+            if self._error is not None:
+                raise self._error
             records = self._records.read_batch()
 
     def _rows(self, records: Iterable[list[str] | BadRecord]) -> list[Row]:
@@ -100,7 +133,9 @@ class CsvRows:
         index = self._index
         for index, record in enumerate(records, self._index):
             if isinstance(record, BadRecord):
-                rows.append(rejected(index, record.code, record.detail, record.text))
+                rows.append(self._reject(index, record))
+                if self._error is not None:
+                    break
                 continue
             if len(record) != width:
                 self._fit(record)
@@ -119,11 +154,36 @@ class CsvRows:
 
     def _fit(self, record: list[str]) -> None:
         """Give the record the header's width; cells beyond it are empty."""
-        missing = self._file_width - len(record)
-        if missing > 0:
-            self._padded += 1
-            record.extend([""] * missing)
+        record.extend([""] * (self._file_width - len(record)))
         del record[self._file_width :]
+
+    def _reject(self, index: int, record: BadRecord) -> RejectedRow:
+        """Return the row that stands for a bad record, with what can be kept of its columns.
+
+        Text columns stay blank, so that the row cannot be taken for a ticket when the failures
+        are fed in again. A NUL is found again, so such a row keeps all its cells.
+        """
+        is_next = index == self._last_rejected + 1
+        self._rejected_in_a_row = self._rejected_in_a_row + 1 if is_next else 1
+        self._last_rejected = index
+        if self._rejected_in_a_row == _MAX_REJECTED_IN_A_ROW:
+            self._error = InputError(
+                f"{_MAX_REJECTED_IN_A_ROW:,} rows one after another cannot be read, so the file "
+                f"is not understood (the last is {record.code}: {record.detail}); check "
+                "--delimiter and how it was exported",
+                path=self._path,
+                line=record.line,
+            )
+        kept = list(record.cells)
+        if record.code != "nul_byte":
+            kept = kept[: min(self._choice.text)]
+        if not any(kept):
+            return rejected(index, record.code, record.detail, record.text)
+        self._fit(kept)
+        del kept[len(self.columns) :]
+        shown = record.text[:_MAX_SHOWN_CHARS].translate(_CONTROLS)
+        failure = Failure(record.code, f"{record.detail}; the row reads: {shown}")
+        return RejectedRow(index, CellRecord(self.columns, kept), failure)
 
     def _sample(self, position: int) -> Iterable[str]:
         """Return the first cells of a column."""
@@ -131,39 +191,46 @@ class CsvRows:
             if not isinstance(record, BadRecord) and len(record) > position:
                 yield record[position]
 
-    def _read_header(self) -> list[str]:
+    def _read_header(self, *, has_header: bool) -> list[str]:
         """Return the column names."""
         header = self._records.read_header()
         if header is None:
-            raise InputError("is empty: the first line must name the columns", path=self._path)
+            needed = "the first line must name the columns" if has_header else "there is no row"
+            raise InputError(f"is empty: {needed}", path=self._path)
         if isinstance(header, BadRecord):
-            raise InputError(f"the header cannot be read: {header.detail}", path=self._path)
-        return header
+            what = "header" if has_header else "first row"
+            raise InputError(f"the {what} cannot be read: {header.detail}", path=self._path)
+        if has_header or is_made_up(header):
+            return without_marks(header)
+        self._records.forget_header()
+        self._first = [header]
+        return made_up_names(len(header))
 
+    def _without_header(self, columns: list[str], wanted: WantedColumns) -> WantedColumns:
+        """Return the wanted columns by the names of a table that had none."""
+        wanted = by_number(wanted)
+        if wanted.text:
+            return wanted
+        if len(columns) > 1:
+            raise unnamed_text(columns, self._path)
+        return replace(wanted, text=(columns[0],))
 
-def _open_records(chunks: TextChunks, path: str, delimiter: str | None) -> RecordReader:
-    """Return the reader of records behind leading blank lines and a line `sep=`."""
-    allow_long_cells()  # before the delimiter is detected, which reads cells already
-    lines = PhysicalLines(chunks, path)
-    first, number = _skip_blank(lines, lines.read(), 1)
-    named = separator_line(first[0]) if first else None
-    if named is not None:
-        first, number = _skip_blank(lines, first[1:], number + 1)
-    return RecordReader(
-        lines.read,
-        first_lines=first,
-        delimiter=delimiter or named or detect_delimiter(first),
-        line=number,
-    )
-
-
-def _skip_blank(lines: PhysicalLines, first: list[str], number: int) -> tuple[list[str], int]:
-    """Return the lines from the first that is not blank on, and its number."""
-    while True:
-        for i, line in enumerate(first):
-            if line.strip():
-                return first[i:], number + i
-        number += len(first)
-        first = lines.read()
-        if not first:
-            return [], number
+    def _choose(self, wanted: WantedColumns) -> ColumnChoice:
+        """Return which columns are read."""
+        try:
+            return choose_columns(
+                self.columns,
+                cells=self._sample,
+                text_columns=wanted.text,
+                id_column=wanted.ticket_id,
+                tenant_column=wanted.tenant,
+            )
+        except UsageError as exc:
+            raise explain(
+                exc,
+                self.columns,
+                path=self._path,
+                line=self._table.line,
+                first_lines=self._table.first_lines,
+                wanted=wanted,
+            ) from exc

@@ -1,11 +1,11 @@
-"""Turn an input's bytes into text: encoding, byte order mark, physical lines."""
+"""Turn an input's bytes into text by its encoding or byte order mark."""
 
 from __future__ import annotations
 
 import codecs
-import io
 from typing import TYPE_CHECKING
 
+from inference_forge.adapters.sources.encoding_guess import guess_encoding
 from inference_forge.errors import InputError, UsageError
 
 if TYPE_CHECKING:
@@ -18,19 +18,22 @@ BOM = "\ufeff"
 
 _BOMS = (
     (codecs.BOM_UTF8, "utf-8"),
+    # Before UTF-16, whose mark it begins with.
+    (codecs.BOM_UTF32_LE, "utf-32-le"),
+    (codecs.BOM_UTF32_BE, "utf-32-be"),
     (codecs.BOM_UTF16_LE, "utf-16-le"),
     (codecs.BOM_UTF16_BE, "utf-16-be"),
 )
-
-# More than this share of zero bytes is no text in UTF-8, but half of every ASCII text in UTF-16.
-_UTF16_ZERO_SHARE = 0.2
-
 
 # Encodings of names and of source code, in which no export is written.
 _NO_FILE_ENCODINGS = frozenset(
     {"idna", "punycode", "undefined", "unicode_escape", "unicode-escape", "raw-unicode-escape"}
     | {"raw_unicode_escape"}
 )
+
+
+# So many letters beyond ASCII are UTF-8 by design and not by chance, which is one in hundreds each.
+_MIN_LETTERS = 3
 
 
 def check_encoding(encoding: str | None) -> str | None:
@@ -65,12 +68,13 @@ class TextChunks:
     """
 
     def __init__(self, stream: ByteStream, encoding: str | None) -> None:
-        head = read_head(stream, len(codecs.BOM_UTF8))
+        head = read_head(stream, len(codecs.BOM_UTF32_LE))
         found = next((name for bom, name in _BOMS if head.startswith(bom)), None)
         self._stream = stream
         self._encoding = encoding or found or "utf-8"
         self._decoder = codecs.getincrementaldecoder(self._encoding)("strict")
         self._is_explicit = encoding is not None
+        self._line_start = 0
         self._at_start = True
         self._at_end = False
         self._bytes_fed = 0
@@ -98,6 +102,9 @@ class TextChunks:
             text = self._decoder.decode(chunk, final=self._at_end)
         except UnicodeDecodeError as exc:
             raise self._explain(exc) from exc
+        end = chunk.rfind(b"\n") + 1
+        if end:
+            self._line_start = self._bytes_fed - len(chunk) + end
         if self._at_start and text:
             text = text.lstrip(BOM)  # programs that join files leave more than one
             self._at_start = not text
@@ -106,23 +113,39 @@ class TextChunks:
     def _explain(self, exc: UnicodeDecodeError) -> InputError:
         """Return the error that names the byte, its place and a likely encoding."""
         data = exc.object
-        offset = self._bytes_fed - len(data) + exc.start
-        before = data[: exc.start].decode(self._encoding, "ignore")
-        line = 1 + self._lines_decoded + before.count("\n")
-        where = f"byte 0x{data[exc.start]:02x} at offset {offset} is not {self._encoding.upper()}"
-        advice = (
-            "is --encoding right?"
-            if self._is_explicit
-            else f"name the file's encoding, probably --encoding {_likely_encoding(data)}"
+        first = self._bytes_fed - len(data)
+        before = data[: exc.start]
+        line = 1 + self._lines_decoded + before.decode(self._encoding, "ignore").count("\n")
+        column = None
+        if "\n".encode(self._encoding) == b"\n":
+            start = before.rfind(b"\n")
+            start = self._line_start if start < 0 else first + start + 1
+            column = first + exc.start - start + 1
+        where = (
+            f"byte 0x{data[exc.start]:02x} at offset {first + exc.start} is not "
+            f"{self._encoding.upper()}"
         )
-        return InputError(f"{where}; {advice}", path=self._stream.name, line=line)
+        return InputError(
+            f"{where}; {self._advice(exc, before)}",
+            path=self._stream.name,
+            line=line,
+            column=column,
+        )
 
-
-def _likely_encoding(data: bytes) -> str:
-    """Return the encoding to suggest for bytes that are not UTF-8."""
-    if data.count(0) > _UTF16_ZERO_SHARE * len(data):
-        return "utf-16-le" if data[1::2].count(0) >= data[::2].count(0) else "utf-16-be"
-    return "cp1252"
+    def _advice(self, exc: UnicodeDecodeError, before: bytes) -> str:
+        """Return what to do about bytes that do not belong to the encoding."""
+        if self._at_end and exc.end == len(exc.object):
+            return "the file ends within a character, so it is torn: export it again"
+        if self._is_explicit:
+            return "is --encoding right?"
+        if self.had_bom:
+            return "the file begins with that encoding's mark, so it is damaged: export it again"
+        if sum(char > "\x7f" for char in before.decode(self._encoding)) >= _MIN_LETTERS:
+            return "what stands before it is, so this line was damaged or pasted in: mend the line"
+        guess = guess_encoding(exc.object)
+        if guess is None:
+            return "name the file's encoding, for example --encoding cp1252"
+        return f"name the file's encoding, probably --encoding {guess}"
 
 
 def read_head(stream: ByteStream, size: int) -> bytes:
@@ -165,49 +188,3 @@ class Utf8Chunks:
         if self._text is None:
             return self._stream.read()
         return self._text.read().encode("utf-8")
-
-
-class PhysicalLines:
-    r"""Lines as they stand in the file, with their ends: "\n", "\r\n" or "\r".
-
-    Arguments:
-        chunks: the text.
-        path: what messages call the input.
-    """
-
-    def __init__(self, chunks: TextChunks, path: str) -> None:
-        self._chunks = chunks
-        self._path = path
-        self._torn = ""
-        self._lines_read = 0
-        self._at_end = False
-
-    def read(self) -> list[str]:
-        """Return the next whole lines, at least one; an empty list at the end.
-
-        Raises:
-            InputError: a line is longer than 16 Mi characters, or as for `TextChunks.read`.
-        """
-        lines: list[str] = []
-        while not lines and not self._at_end:
-            chunk = self._chunks.read()
-            self._at_end = not chunk
-            lines = self._split(self._torn + chunk)
-        self._lines_read += len(lines)
-        return lines
-
-    def _split(self, text: str) -> list[str]:
-        """Return the whole lines of `text` and keep what may go on in the next chunk."""
-        # A "\r" at the very end may be the first half of "\r\n".
-        end = max(text.rfind("\n"), text.rfind("\r", 0, len(text) - 1)) + 1
-        if self._at_end:
-            end = len(text)
-        self._torn = text[end:]
-        if len(self._torn) > MAX_RECORD_CHARS:
-            raise InputError(
-                f"the line is longer than {MAX_RECORD_CHARS:,} characters; is this a table? "
-                "Name the format with --input-format",
-                path=self._path,
-                line=self._lines_read + 1,
-            )
-        return list(io.StringIO(text[:end], newline=""))

@@ -21,6 +21,9 @@ _SEPARATOR_LINE = re.compile(r'"?sep=(?P<delimiter>[^"\r\n])"?[\r\n]*', re.IGNOR
 _NAMED = {"tab": "\t", "\\t": "\t", "comma": ",", "semicolon": ";", "pipe": "|"}
 _SAMPLE_RECORDS = 50
 
+# Without a header a character that many rows happen to hold as often must not be taken for one.
+_MIN_SHARE_WITHOUT_HEADER = 0.9
+
 # So many records of one cell under a header of several: the character is punctuation there.
 _MIN_RECORDS_AGAINST = 3
 
@@ -48,7 +51,12 @@ def separator_line(line: str) -> str | None:
     return match["delimiter"] if match else None
 
 
-def detect_delimiter(lines: Sequence[str]) -> str:
+def has_space_before_quotes(line: str, delimiter: str) -> bool:
+    """Return whether a header puts a space between a delimiter and a quote, as people do."""
+    return re.search(f'{re.escape(delimiter)} +"', line) is not None
+
+
+def detect_delimiter(lines: Sequence[str], *, has_header: bool = True) -> str:
     """Return the delimiter under which the first records look most like a table.
 
     That is the one that splits the header and whose records have the header's width most often;
@@ -57,19 +65,37 @@ def detect_delimiter(lines: Sequence[str]) -> str:
 
     Arguments:
         lines: the first physical lines, from the header on.
+        has_header: whether the first record names the columns; else nearly all records must
+            have one width.
     """
     best = NO_DELIMITER
     best_score = (0.0, 0)
     for candidate in CANDIDATES:
         score = _score(lines, candidate)
-        if score > best_score:
-            best, best_score = candidate, score
+        if score <= best_score:
+            continue
+        share, _ = score
+        is_prose = is_punctuation(lines if not has_header else lines[:1], candidate)
+        if share < (1.0 if is_prose else _MIN_SHARE_WITHOUT_HEADER * (not has_header)):
+            continue
+        if is_prose and not has_header:
+            continue
+        best, best_score = candidate, score
     return best
+
+
+def is_punctuation(lines: Sequence[str], candidate: str) -> bool:
+    """Return whether a space, and no quote, follows wherever the character stands."""
+    if candidate == "\t":
+        return False
+    follows = [part[:2] for line in lines for part in line.rstrip().split(candidate)[1:]]
+    return bool(follows) and all(two[:1] == " " and two != ' "' for two in follows)
 
 
 def _score(lines: Sequence[str], delimiter: str) -> tuple[float, int]:
     """Return the share of records as wide as the header, and that width; zero for no table."""
-    records = csv.reader(iter(lines), delimiter=delimiter)
+    space = bool(lines) and has_space_before_quotes(lines[0], delimiter)
+    records = csv.reader(iter(lines), delimiter=delimiter, skipinitialspace=space)
     try:
         sample = [record for record in islice(records, _SAMPLE_RECORDS) if record]
     except csv.Error:

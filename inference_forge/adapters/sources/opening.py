@@ -12,6 +12,7 @@ from inference_forge.adapters.sources.bytestream import ByteStream, open_bytes
 from inference_forge.adapters.sources.csv_rows import CsvRows
 from inference_forge.adapters.sources.decoding import Utf8Chunks, check_encoding
 from inference_forge.adapters.sources.dialect import check_delimiter
+from inference_forge.adapters.sources.foreign import refuse_foreign
 from inference_forge.adapters.sources.json_document import LIST_KEYS, JsonDocument
 from inference_forge.adapters.sources.json_fields import choose_fields
 from inference_forge.adapters.sources.json_items import json_lines
@@ -50,6 +51,7 @@ def open_source(
     input_format: str | None = None,
     encoding: str | None = None,
     delimiter: str | None = None,
+    has_header: bool = True,
     text_columns: Sequence[str] = (),
     id_column: str | None = None,
     tenant_column: str | None = None,
@@ -67,6 +69,8 @@ def open_source(
             (`.gz` behind it is allowed), for standard input JSON lines.
         encoding: name of the text encoding; None for the byte order mark's, else UTF-8.
         delimiter: what separates cells; None detects it.
+        has_header: whether a table's first row names the columns; else they are `column_1` and
+            so on, and may be named by number.
         text_columns: columns of the text, joined in this order; empty decides by name.
         id_column: the id column; None decides by name.
         tenant_column: the tenant column; None for no tenants.
@@ -81,6 +85,8 @@ def open_source(
     format_ = _named_format(path, input_format)
     stream = open_bytes(path, stdin)
     try:
+        is_table = format_ in (InputFormat.CSV, InputFormat.TSV)
+        refuse_foreign(stream, is_table=is_table, has_encoding=encoding is not None)
         if input_format is None and format_ in (InputFormat.JSON, InputFormat.JSONL):
             format_ = _seen_format(stream, path, format_)
         rows: RowReader
@@ -92,6 +98,7 @@ def open_source(
                     encoding=checked_encoding,
                     delimiter=checked_delimiter or ("\t" if is_tsv else None),
                     wanted=wanted,
+                    has_header=has_header,
                 )
             case InputFormat.JSONL | InputFormat.NDJSON | InputFormat.JSON:
                 rows = _json_rows(stream, format_, checked_encoding, wanted)
