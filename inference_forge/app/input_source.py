@@ -46,6 +46,7 @@ def open_input(input_: Input, settings: Settings, stdin: BinaryIO | None) -> Tic
             encoding=settings.encoding,
             delimiter=settings.delimiter,
             has_header=not settings.no_header,
+            sheet=settings.sheet,
             text_columns=settings.text_column,
             id_column=settings.id_column,
             tenant_column=settings.tenant_column,

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
-from inference_forge.app.places import STDIN, is_own_output
+from inference_forge.app.places import STDIN, is_own_output, results_path
 from inference_forge.errors import InputError, UsageError
 
 if TYPE_CHECKING:
@@ -57,7 +57,8 @@ def chosen_inputs(
         note: takes a code and what was left out.
 
     Raises:
-        UsageError: several inputs for one failures file, or standard input twice.
+        UsageError: several inputs for one failures file, two inputs whose results have the same
+            name, or standard input twice.
         InputError: one of several does not exist, or nothing fits a pattern.
     """
     expanded = [found for name in names for found in _expanded(name)]
@@ -73,6 +74,7 @@ def chosen_inputs(
     chosen = _without_own(expanded, note)
     if settings.output is not None:
         return [Input(tuple(chosen))]
+    _check_results(chosen)
     return [Input((name,)) for name in chosen]
 
 
@@ -89,6 +91,19 @@ def _expanded(name: str) -> list[str]:
     if not found:
         raise InputError("no file fits this pattern; check it", path=name)
     return found
+
+
+def _check_results(names: Sequence[str]) -> None:
+    """Refuse `tickets.csv` beside `tickets.xlsx`, whose rows come out as CSV too."""
+    taken: dict[Path | None, str] = {}
+    for name in dict.fromkeys(names):
+        results = results_path(name, None)
+        other = taken.setdefault(results, name)
+        if results is not None and other != name:
+            raise UsageError(
+                f"{other} and {name} would both be written to {results}: run them one by one, "
+                "with -o for one of them"
+            )
 
 
 def _without_own(names: Sequence[str], note: Callable[[str, str], None]) -> list[str]:

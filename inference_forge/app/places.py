@@ -21,6 +21,11 @@ APP_NAME: Final = "inference-forge"
 STDIN: Final = "-"
 STDOUT: Final = "-"
 WRITTEN_SUFFIXES: Final = (".results",)
+# A workbook cannot be written a block at a time as lines can: its rows come out as CSV.
+_WRITTEN_AS: Final = {
+    **dict.fromkeys((".xlsx", ".xlsm", ".xltx", ".xltm", ".xls"), ".csv"),
+    ".pq": ".parquet",
+}
 OWN_SUFFIXES: Final = (".results", ".failures", ".pending")
 
 
@@ -144,7 +149,7 @@ def results_path(input_name: str, output: str | None) -> Path | None:
             f"{path}: looks like a file that forge wrote; give the original export, or choose "
             "the results file with -o"
         )
-    return path.with_name(f"{stem}.results{suffix}")
+    return path.with_name(f"{stem}.results{_WRITTEN_AS.get(suffix.lower(), suffix)}")
 
 
 def _private_temporary_directory() -> Path:

@@ -87,7 +87,11 @@ class Settings:
     ] = None
     input_format: Annotated[
         str | None,
-        Doc("csv, tsv, jsonl or json.", _INPUT, shown_default="by extension; stdin: jsonl"),
+        Doc(
+            "csv, tsv, jsonl, json, xlsx or parquet.",
+            _INPUT,
+            shown_default="by extension; stdin: jsonl",
+        ),
     ] = None
     encoding: Annotated[
         str | None, Doc("Encoding of CSV and TSV.", _INPUT, shown_default="BOM, else UTF-8")
@@ -98,6 +102,9 @@ class Settings:
     no_header: Annotated[
         bool, Doc("CSV without header: columns are column_1, column_2, ... or 1, 2, ...", _INPUT)
     ] = False
+    sheet: Annotated[
+        str | None, Doc("Sheet of an XLSX workbook.", _INPUT, shown_default="the first with data")
+    ] = None
     offset: Annotated[int, Ge(0), Doc("Rows to leave out at the beginning.", _INPUT)] = 0
     limit: Annotated[int | None, Ge(1), Doc("Most rows to read.", _INPUT)] = None
     sample: Annotated[

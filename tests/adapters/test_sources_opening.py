@@ -223,7 +223,7 @@ def test_a_disk_error_while_reading_is_an_input_error() -> None:
         open_source("-", stdin=Broken())
 
 
-@pytest.mark.parametrize("name", ["in.xlsx", "in", "in.gz", "in.csv.zip"])
+@pytest.mark.parametrize("name", ["in.docx", "in", "in.gz", "in.csv.zip"])
 def test_an_unknown_extension_is_an_error(tmp_path: Path, name: str) -> None:
     """The message names the option."""
     with pytest.raises(UsageError, match="add --input-format"):

@@ -117,6 +117,7 @@ class Layout:
             results=self._encoder(
                 self._results,
                 self._added,
+                first=records,
                 columns=columns,
                 prefix=self._result_prefix(kept),
                 is_kept=None if all(is_kept) else is_kept,
@@ -124,12 +125,18 @@ class Layout:
             failures=self._encoder(
                 self._failures,
                 failures,
+                first=records,
                 columns=columns,
                 prefix=self._failure_prefix(failures, columns),
                 is_kept=None,
             ),
             pending=self._encoder(
-                self._pending, NoColumns(), columns=columns, prefix="", is_kept=None
+                self._pending,
+                NoColumns(),
+                first=records,
+                columns=columns,
+                prefix="",
+                is_kept=None,
             ),
         )
 
@@ -138,12 +145,26 @@ class Layout:
         format_: OutputFormat,
         added: AddedColumns,
         *,
+        first: Sequence[Record],
         columns: tuple[str, ...],
         prefix: str,
         is_kept: list[bool] | None,
     ) -> Encoder:
         """Return the encoder of one file."""
         is_strict = added is self._added
+        if format_.kind is OutputKind.PARQUET:
+            from inference_forge.adapters.sinks.parquet import (  # noqa: PLC0415 - is an extra
+                ParquetEncoder,
+            )
+
+            return ParquetEncoder(
+                added,
+                prefix=prefix,
+                columns=columns,
+                is_kept=is_kept,
+                first=first,
+                is_strict=is_strict,
+            )
         if format_.is_table:
             return TableEncoder(
                 format_,

@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from enum import StrEnum
 from pathlib import PurePath
 
+from inference_forge.adapters.arrow_cells import require_pyarrow
 from inference_forge.errors import UsageError
 from inference_forge.settings import CsvGuard
 
@@ -20,6 +21,7 @@ class OutputKind(StrEnum):
     JSONL = "jsonl"
     NDJSON = "ndjson"
     JSON = "json"
+    PARQUET = "parquet"
 
 
 @dataclass(frozen=True, slots=True)
@@ -37,7 +39,7 @@ class OutputFormat:
     @property
     def is_table(self) -> bool:
         """Whether rows are cells under a header."""
-        return self.kind in (OutputKind.CSV, OutputKind.TSV)
+        return self.kind in (OutputKind.CSV, OutputKind.TSV, OutputKind.PARQUET)
 
     @property
     def delimiter(self) -> str:
@@ -84,11 +86,16 @@ def format_of(path: str, default: OutputFormat | None = None) -> OutputFormat:
     is_gzip = name.suffix == ".gz"
     extension = name.with_suffix("").suffix if is_gzip else name.suffix
     try:
-        return OutputFormat(OutputKind(extension.removeprefix(".")), is_gzip)
+        kind = OutputKind(extension.removeprefix("."))
     except ValueError as exc:
         if default is not None:
             return default
         raise UsageError(
             f"{path}: the extension names no known format; use one of .{', .'.join(OutputKind)}, "
-            "each also .gz."
+            "each but the last also .gz."
         ) from exc
+    if kind is OutputKind.PARQUET:
+        if is_gzip:
+            raise UsageError(f"{path}: Parquet is packed already; leave .gz out.")
+        require_pyarrow()
+    return OutputFormat(kind, is_gzip)

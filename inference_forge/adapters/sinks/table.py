@@ -7,6 +7,7 @@ import re
 from itertools import compress
 from typing import TYPE_CHECKING, Any, assert_never
 
+from inference_forge.adapters.foreign_cells import ForeignCells
 from inference_forge.adapters.sinks.added import DETAIL_PLACE, Value, plain_decimal
 from inference_forge.core.formula import TRIGGERS, guard_cell
 from inference_forge.core.json_text import compact, load, members
@@ -79,19 +80,19 @@ class TableEncoder:
         match record:
             case CellRecord():
                 cells = list(self._keep(record.cells))
-                if self._guard is CsvGuard.ALL:
+                is_foreign = isinstance(record.cells, ForeignCells)
+                if self._guard is CsvGuard.ALL or (is_foreign and self._triggers):
                     cells = [guard_cell(cell) for cell in cells]
             case JsonRecord():
                 by_column, unknown = self._spread(record.raw)
                 if unknown and self._is_strict:
-                    return _unknown_column(unknown)
+                    return unknown_column(unknown)
                 cells = list(self._keep(by_column))
                 if unknown:
                     _note(values, f"columns not in this table: {', '.join(unknown)}")
             case RawRecord():
                 cells = [""] * len(list(self._keep(self._columns)))
-                raw = record.text[:_MAX_RAW_CHARS].translate(_CONTROLS)
-                _note(values, f"the row reads: {raw}")
+                _note(values, raw_note(record))
             case _:
                 assert_never(record)
         cells += map(self._cell, values)
@@ -180,7 +181,12 @@ def _note(values: list[Value], note: str) -> None:
     values[DETAIL_PLACE] = f"{values[DETAIL_PLACE]}; {note}"
 
 
-def _unknown_column(names: Sequence[str]) -> Failure:
+def raw_note(record: RawRecord) -> str:
+    """Return how a row reads that is no record."""
+    return f"the row reads: {record.text[:_MAX_RAW_CHARS].translate(_CONTROLS)}"
+
+
+def unknown_column(names: Sequence[str]) -> Failure:
     """Return the failure of a row that has columns which the table lacks."""
     shown = ", ".join(map(repr, names))
     detail = f"the table's columns were set by the first rows and lack {shown}; write JSON lines"

@@ -18,6 +18,8 @@ if TYPE_CHECKING:
 CHUNK_BYTES = 256 * 1024
 """Bytes handed on at once: a thousand tickets, so that per-chunk work does not count."""
 
+# How XLSX (a ZIP archive) and Parquet (PAR1, PARE) begin.
+_BINARY_HEADS = (b"PK", b"PA")
 _GZIP_MAGIC = b"\x1f\x8b"  # RFC 1952, section 2.3.1
 
 
@@ -105,6 +107,33 @@ class ByteStream:
     def push_back(self, chunk: bytes) -> None:
         """Make `chunk` the next that `read` returns."""
         self._pushed_back = chunk + self._pushed_back
+
+    def first_bytes(self) -> bytes:
+        """Return the first four bytes as stored, fewer of a shorter input; nothing is consumed.
+
+        Raises:
+            InputError: the file cannot be read.
+        """
+        try:
+            # A pipe may hold back the third byte until its next line comes.
+            head = self._stored.peek(2)
+            return self._stored.peek(4)[:4] if head in _BINARY_HEADS else head
+        except OSError as exc:
+            raise InputError(f"cannot be read: {exc.strerror or exc}", path=self.name) from exc
+
+    def seekable_file(self) -> BinaryIO:
+        """Return the file itself, at its beginning, for formats that are not read in order.
+
+        Raises:
+            UsageError: it is a pipe.
+        """
+        if self.bytes_total is None:
+            raise UsageError(
+                f"{self.name}: XLSX and Parquet are not read from a pipe, because what they "
+                "begin with stands at their end: save it to a file, and name that"
+            )
+        self._stream.seek(0)
+        return self._stream
 
     def progress(self) -> ReadProgress:
         """Return how much of the file as stored has been read."""

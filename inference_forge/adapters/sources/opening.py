@@ -9,6 +9,7 @@ from pathlib import PurePath
 from typing import TYPE_CHECKING, BinaryIO, assert_never
 
 from inference_forge.adapters.sources.bytestream import ByteStream, open_bytes
+from inference_forge.adapters.sources.containers import Container, container_of, open_container
 from inference_forge.adapters.sources.csv_rows import CsvRows
 from inference_forge.adapters.sources.decoding import Utf8Chunks, check_encoding
 from inference_forge.adapters.sources.dialect import check_delimiter
@@ -52,6 +53,7 @@ def open_source(
     encoding: str | None = None,
     delimiter: str | None = None,
     has_header: bool = True,
+    sheet: str | None = None,
     text_columns: Sequence[str] = (),
     id_column: str | None = None,
     tenant_column: str | None = None,
@@ -65,12 +67,14 @@ def open_source(
     Arguments:
         path: a file, or `-` for standard input.
         stdin: standard input in binary; only used for `-`.
-        input_format: `csv`, `tsv`, `jsonl`, `ndjson` or `json`; None goes by the extension
-            (`.gz` behind it is allowed), for standard input JSON lines.
+        input_format: `csv`, `tsv`, `jsonl`, `ndjson`, `json`, `xlsx` or `parquet`; None goes by
+            the first bytes of the last two, else by the extension (`.gz` behind it is allowed),
+            for standard input JSON lines.
         encoding: name of the text encoding; None for the byte order mark's, else UTF-8.
         delimiter: what separates cells; None detects it.
         has_header: whether a table's first row names the columns; else they are `column_1` and
             so on, and may be named by number.
+        sheet: name of a workbook's sheet; None for the first that is not blank.
         text_columns: columns of the text, joined in this order; empty decides by name.
         id_column: the id column; None decides by name.
         tenant_column: the tenant column; None for no tenants.
@@ -82,9 +86,12 @@ def open_source(
     """
     wanted = WantedColumns(tuple(text_columns), id_column, tenant_column, keeps_lines)
     checked_encoding, checked_delimiter = check_encoding(encoding), check_delimiter(delimiter)
-    format_ = _named_format(path, input_format)
     stream = open_bytes(path, stdin)
     try:
+        container = container_of(stream, path, input_format)
+        if container is not None:
+            return open_container(stream, container, sheet=sheet, wanted=wanted)
+        format_ = _named_format(path, input_format)
         is_table = format_ in (InputFormat.CSV, InputFormat.TSV)
         refuse_foreign(stream, is_table=is_table, has_encoding=encoding is not None)
         if input_format is None and format_ in (InputFormat.JSON, InputFormat.JSONL):
@@ -135,7 +142,8 @@ def _named_format(path: str, input_format: str | None) -> InputFormat:
             return InputFormat(input_format.casefold())
         except ValueError as exc:
             raise UsageError(
-                f"Unknown input format {input_format!r}: use {', '.join(InputFormat)}."
+                f"Unknown input format {input_format!r}: use "
+                f"{', '.join((*InputFormat, *Container))}."
             ) from exc
     if path == "-":
         return InputFormat.JSONL
@@ -145,7 +153,7 @@ def _named_format(path: str, input_format: str | None) -> InputFormat:
     except ValueError as exc:
         raise UsageError(
             f"{path}: the extension names no known format ({', '.join(InputFormat)}, each also "
-            ".gz): add --input-format."
+            f".gz; {', '.join(Container)}): add --input-format."
         ) from exc
 
 

@@ -11,7 +11,6 @@ from inference_forge.models import Failure, RawRecord, RejectedRow
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
 
-    from inference_forge.adapters.sources.bytestream import ByteStream
     from inference_forge.models import Row
     from inference_forge.ports import ReadProgress
 
@@ -22,6 +21,20 @@ EMPTY_TEXT = Failure("empty_text", "the text columns are blank: nothing was sent
 
 # A block that holds long tickets ends early, so that it fits the look-ahead window.
 _MAX_BLOCK_BYTES = 8 * 1024 * 1024
+
+
+class Stored(Protocol):
+    """What rows are read from."""
+
+    @property
+    def is_live(self) -> bool:
+        """Whether more may come later: rows are then handed on as they come."""
+
+    def progress(self) -> ReadProgress:
+        """Return how much of it, as stored, has been read."""
+
+    def close(self) -> None:
+        """Release it; idempotent."""
 
 
 class RowReader(Protocol):
@@ -55,11 +68,11 @@ class FileSource:
     """A `TicketSource` over a file or a pipe.
 
     Arguments:
-        stream: the bytes; closed with the source.
+        stream: what the rows come from; closed with the source.
         rows: makes rows of them.
     """
 
-    def __init__(self, stream: ByteStream, rows: RowReader) -> None:
+    def __init__(self, stream: Stored, rows: RowReader) -> None:
         self._stream = stream
         self._rows = rows
         self._batches = rows.batches()
