@@ -35,7 +35,7 @@ class OutputLock:
 
     def __init__(self, path: Path, directory: Path) -> None:
         make_private_directory(directory)
-        name = hashlib.sha256(os.fsencode(path.resolve())).hexdigest()[:32]
+        name = hashlib.sha256(os.fsencode(os.path.realpath(path))).hexdigest()[:32]
         flags = os.O_RDWR | os.O_CREAT | os.O_CLOEXEC | os.O_NOFOLLOW
         self._file: int | None = os.open(directory / f"{name}.lock", flags, 0o600)
         try:

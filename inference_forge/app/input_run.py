@@ -167,7 +167,7 @@ class InputRun:
             if self._wants_partial(control):
                 await pipeline.set_aside()
                 return _Ended(await self.worker.run(sink.publish))
-        except (OutputError, InputError) as error:
+        except (OutputError, InputError, TryLater) as error:
             if control.is_stopping:
                 self.job.notices.warn("not_published", f"{error}; nothing is published")
             control.stop(error)

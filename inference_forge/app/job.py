@@ -56,6 +56,7 @@ class InputResult:
         published: where the files are; None when the run stopped and nothing was published.
         stop: why it stopped early, None when it did not.
         partials: unfinished files that a stopped run left; the next one replaces them.
+        not_begun: further inputs that a stop left alone.
     """
 
     name: str
@@ -64,6 +65,7 @@ class InputResult:
     published: Published | None
     stop: ForgeError | None
     partials: tuple[Path, ...] = ()
+    not_begun: int = 0
 
     def exit_code(self, max_failure_rate: float) -> int:
         """Return the exit code that this input alone would give."""

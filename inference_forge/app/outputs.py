@@ -40,8 +40,8 @@ def lock_outputs(job: ClassifyJob, input_: Input) -> OutputLock | None:
     except OSError as exc:
         job.notices.warn(
             "no_lock",
-            f"{directory}: cannot be used for locks ({exc.strerror}), so nothing keeps a second "
-            f"run from writing {results}",
+            f"{directory}: cannot be used for locks ({exc.strerror}), so only the lock on the "
+            f"partial file keeps a second run from writing {results}",
         )
         return None
 
@@ -66,6 +66,12 @@ def open_outputs(
         state_dir=job.places.state,
         run_id=job.run_id,
     )
+    if not settings.publish_partial and targets.pending.exists():
+        job.notices.note(
+            "old_pending",
+            f"{targets.pending} is from an earlier run with --publish-partial: its rows will be in "
+            "the new results too; remove it",
+        )
     options = SinkOptions(
         fields=taxonomy.field_names,
         prefix=settings.prefix,

@@ -82,7 +82,12 @@ def build_pipeline(parts: Parts) -> Pipeline:
         sink=parts.sink,
         cache=parts.cache,
         lookup=lookup,
-        claims=Claims(leases=parts.leases, lookup=lookup, worker=parts.worker),
+        claims=Claims(
+            leases=parts.leases,
+            lookup=lookup,
+            worker=parts.worker,
+            patience_s=settings.ticket_deadline_s,
+        ),
         router=Router(*callers),
         lanes=lanes,
         control=parts.control,

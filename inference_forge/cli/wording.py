@@ -104,6 +104,8 @@ def stop_line(result: InputResult, *, keeps_answers: bool) -> str:
     is_set_aside = result.published is not None and result.published.pending is not None
     pending = "pending and set aside" if is_set_aside else "read and pending"
     failed = f" ({result.tally.failed:,} of them failed)" if result.tally.failed else ""
+    if result.not_begun:
+        pending += f", {result.not_begun} more inputs not begun"
     return (
         f"{reason}; {counts.written:,} rows done{failed}, {counts.pending:,} {pending}; "
         f"{condition}the same command {again}"

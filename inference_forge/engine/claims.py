@@ -16,8 +16,8 @@ if TYPE_CHECKING:
 POLL_S: Final = 0.1
 """Between two looks at a ticket that another run asks about."""
 
-PATIENCE_S: Final = 600.0
-"""A run that was suspended keeps its leases; after as long as a ticket may take, ask anyway."""
+NOTICE_S: Final = 5.0
+"""After so long the user is told what is waited for."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,9 +45,14 @@ class Claims:
         leases: shared with other runs; None when nobody shares the cache.
         lookup: finds answers.
         worker: runs the calls of both.
+        patience_s: how long to wait for another run, in seconds. One that was suspended keeps
+            its leases; after as long as a ticket may take, ask anyway.
     """
 
-    def __init__(self, *, leases: Leases | None, lookup: Lookup, worker: Worker) -> None:
+    def __init__(
+        self, *, leases: Leases | None, lookup: Lookup, worker: Worker, patience_s: float = 600.0
+    ) -> None:
+        self.patience_s = patience_s
         self._leases = leases
         self._lookup = lookup
         self._worker = worker

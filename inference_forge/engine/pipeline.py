@@ -23,7 +23,7 @@ from inference_forge.engine.intake import Intake
 from inference_forge.engine.outcomes import OutcomeBook
 from inference_forge.engine.scheduler import Scheduler
 from inference_forge.engine.window import Window
-from inference_forge.errors import InputError, OutputError, ProviderRefused
+from inference_forge.errors import InputError, OutputError, ProviderRefused, TryLater
 from inference_forge.events import LateFailures
 from inference_forge.models import Classification, RejectedRow, ResolvedRow, Ticket
 
@@ -281,7 +281,7 @@ class Pipeline:
                 await stages.worker.run(lambda: stages.sink.write_block(ready))
                 self._written += len(ready)
                 self._note_late_failures()
-            except OutputError as error:
+            except (OutputError, TryLater) as error:
                 self._can_write = False
                 stages.control.stop(error)
         self._intake.close((row.row for row in ready), are_written=self._can_write)

@@ -7,9 +7,9 @@ from typing import TYPE_CHECKING
 import anyio
 
 from inference_forge.core.batching import BatchQueue
-from inference_forge.engine.claims import PATIENCE_S, POLL_S, Claimed
+from inference_forge.engine.claims import NOTICE_S, POLL_S, Claimed
 from inference_forge.engine.commit import Answered
-from inference_forge.events import BatchStarted, CallSpared, TicketsQueued
+from inference_forge.events import BatchStarted, CallSpared, TicketsQueued, Warned
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable
@@ -47,6 +47,7 @@ class Scheduler:
         self._known: dict[int, KnownTicket] = {}
         self._changed = anyio.Event()
         self._is_closed = False
+        self._has_told = False
 
     def add(self, leaders: Iterable[KnownTicket]) -> None:
         """Queue tickets that need a call."""
@@ -97,15 +98,27 @@ class Scheduler:
         settled: MemoryObjectSendStream[Settled],
     ) -> None:
         """Claim `held` again and again; ask anyway when that takes too long."""
-        with anyio.move_on_after(PATIENCE_S):
+        began_s = anyio.current_time()
+        with anyio.move_on_after(self._claims.patience_s):
             while held:
                 await anyio.sleep(POLL_S)
+                if anyio.current_time() - began_s >= NOTICE_S:
+                    self._tell_of_waiting()
                 claimed = await self._claims.take(held)
                 held = claimed.held
                 self._router.expect(len(claimed.granted))
                 self._go_on(claimed, calls, settled)
         self._router.expect(len(held))
         self._go_on(Claimed(held, [], []), calls, settled)
+
+    def _tell_of_waiting(self) -> None:
+        if not self._has_told:
+            self._has_told = True
+            told = (
+                "some tickets wait for another run on this cache that is asking about them, "
+                f"{self._claims.patience_s:g} s at most (--ticket-deadline)"
+            )
+            self._emit(Warned("waiting_for_run", told, is_note=True))
 
     def _go_on(
         self, claimed: Claimed, calls: TaskGroup, settled: MemoryObjectSendStream[Settled]

@@ -69,3 +69,9 @@ def test_an_unusable_directory_is_an_os_error(tmp_path: Path) -> None:
     (tmp_path / "locks").write_text("a file")
     with pytest.raises(OSError, match="Not a directory"):
         OutputLock(Path("o.csv"), tmp_path / "locks")
+
+
+def test_a_loop_of_links_is_a_name_like_others(tmp_path: Path) -> None:
+    """It is replaced by the results; nothing is raised."""
+    (tmp_path / "loop.csv").symlink_to("loop.csv")
+    OutputLock(tmp_path / "loop.csv", tmp_path / "locks").release()

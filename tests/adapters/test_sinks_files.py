@@ -23,7 +23,7 @@ from inference_forge.adapters.sinks import (
     targets,
 )
 from inference_forge.adapters.sinks.options import OutputKind
-from inference_forge.errors import OutputError, UsageError
+from inference_forge.errors import OutputError, TryLater, UsageError
 from inference_forge.models import Ticket
 from inference_forge.ports import Published
 from inference_forge.settings import CsvGuard
@@ -64,11 +64,11 @@ def test_files_appear_only_when_whole(tmp_path: Path) -> None:
 def test_a_run_without_failures_removes_a_stale_failures_file(tmp_path: Path) -> None:
     """What is there always belongs to the results beside it."""
     results, failures = tmp_path / "out.jsonl", tmp_path / "bad.jsonl"
-    failures.write_text("old")
+    failures.write_text('{"error_detail":"old"}')
     (tmp_path / "bad.jsonl.partial").write_text("older")
     sink = open_sink(results, failures, columns=None)
     sink.write_block([GOOD])
-    assert failures.read_text() == "old"
+    assert failures.read_text() == '{"error_detail":"old"}'
     assert sink.publish() == Published(results, None)
     assert names(tmp_path) == ["out.jsonl"]
 
@@ -246,6 +246,7 @@ def test_a_pipe_that_came_later_is_not_replaced(tmp_path: Path) -> None:
     os.mkfifo(path)
     with pytest.raises(OutputError, match="a device or pipe has taken the place"):
         sink.publish()
+    sink.abandon()
     assert stat.S_ISFIFO(path.stat().st_mode)
 
 
@@ -600,3 +601,60 @@ def test_an_abandoned_sink_tells_what_it_left(tmp_path: Path) -> None:
     assert again.abandon() == ()
     assert again.abandon() == ()
     assert names(tmp_path) == []
+
+
+# --- other runs -------------------------------------------------------------------------------
+
+
+def test_a_file_that_another_run_is_writing_is_not_touched(tmp_path: Path) -> None:
+    """Also where the runs do not share the directory of locks."""
+    path, other = tmp_path / "out.jsonl", tmp_path / "bad.jsonl"
+    first = open_sink(path, other, columns=None)
+    first.write_block([GOOD])
+    with pytest.raises(TryLater, match="another run is writing"):
+        open_sink(path, tmp_path / "b.jsonl", columns=None)
+    second = open_sink(tmp_path / "x.jsonl", path, columns=None)
+    with pytest.raises(TryLater, match="another run is writing"):
+        second.write_block([BAD])
+    second.abandon()
+    third = open_sink(tmp_path / "y.jsonl", path, columns=None)
+    with pytest.raises(TryLater, match="another run is writing"):
+        third.publish()
+    third.abandon()
+    assert first.publish().results == path
+    assert len(path.read_text().splitlines()) == 1
+
+
+def test_a_partial_file_that_was_replaced_is_not_made_final(tmp_path: Path) -> None:
+    """What would appear under the final name is not what was written."""
+    sink = open_sink(tmp_path / "out.jsonl", tmp_path / "bad.jsonl", columns=None)
+    sink.write_block([GOOD])
+    partial = tmp_path / "out.jsonl.partial"
+    partial.unlink()
+    partial.write_text("half of something else")
+    with pytest.raises(OutputError, match="another run has taken"):
+        sink.publish()
+    sink.abandon()
+    assert not (tmp_path / "out.jsonl").exists()
+
+
+@pytest.mark.parametrize(
+    ("content", "stays"),
+    [
+        (b"precious,notes\n1,2\n", True),
+        (b"", False),
+        (b"id,error,error_detail,attempts,tokens\n", False),
+        (gzip.compress(b'{"error":"x","error_detail":"y"}\n'), False),
+        (gzip.compress(b"precious"), True),
+        (b"\x1f\x8bno gzip at all", True),
+        (b"x" * 100_000 + b"error_detail", False),
+    ],
+)
+def test_only_what_looks_like_failures_is_removed_as_such(
+    tmp_path: Path, content: bytes, stays: bool
+) -> None:
+    """--failures may name somebody's file by mistake."""
+    failures = tmp_path / "bad.jsonl"
+    failures.write_bytes(content)
+    open_sink(tmp_path / "out.jsonl", failures, columns=None).publish()
+    assert failures.exists() is stays

@@ -36,6 +36,9 @@ if TYPE_CHECKING:
 _LINES = OutputFormat(OutputKind.JSONL)
 _DEFAULT_OPTIONS = SinkOptions()
 
+FAILURES_MARK = b"error_detail"
+"""A column of every failures file: what lacks it is no stale one, and is not removed."""
+
 
 def open_sink(
     results: Path,
@@ -139,13 +142,15 @@ def _sink(
     return FileSink(
         layout,
         results=results,
-        failures=_optional(failures, formats.failures),
+        failures=_optional(failures, formats.failures, mark=FAILURES_MARK),
         pending=None if pending is None else _optional(pending, formats.pending),
     )
 
 
-def _optional(path: Path, form: OutputFormat) -> OptionalTarget:
-    return OptionalTarget(partial(open_target, path, is_gzip=form.is_gzip), partial(remove, path))
+def _optional(path: Path, form: OutputFormat, mark: bytes | None = None) -> OptionalTarget:
+    return OptionalTarget(
+        partial(open_target, path, is_gzip=form.is_gzip), partial(remove, path, mark=mark)
+    )
 
 
 def _check_places(

@@ -4,17 +4,22 @@ from __future__ import annotations
 
 import contextlib
 import errno
+import fcntl
 import os
 import zlib
 from pathlib import Path
 from typing import TYPE_CHECKING, BinaryIO, Protocol
 
-from inference_forge.errors import OutputError
+from inference_forge.errors import OutputError, TryLater
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
 PARTIAL_SUFFIX = ".partial"
+_GZIP_MAGIC = b"\x1f\x8b"
+_LOOKED_AT = 65_536
+# File systems that cannot lock say so with these.
+_NO_LOCKS = (errno.ENOLCK, errno.EOPNOTSUPP, errno.ENOSYS, errno.EBADF)
 _GZIP_WINDOW = 31  # 15 bits of window, plus 16 for a gzip frame (zlib manual, deflateInit2)
 _GZIP_LEVEL = 6
 # File systems that cannot sync a directory say so with these.
@@ -51,6 +56,7 @@ class FileTarget:
 
     Raises:
         OutputError: the file cannot be created.
+        TryLater: another run is writing it.
     """
 
     def __init__(self, path: Path, *, is_gzip: bool) -> None:
@@ -59,9 +65,12 @@ class FileTarget:
         self._partial = partial_of(path)
         with translated(self._partial):
             # Whatever a killed run left is removed, and a link planted there is not followed.
-            self._partial.unlink(missing_ok=True)
+            remove_partial(path)
             flags = os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC | os.O_NOFOLLOW
             self._file = os.fdopen(os.open(self._partial, flags, 0o666), "wb")
+            # Other runs see by this lock that the file is not left over (`remove_partial`).
+            with contextlib.suppress(OSError):
+                fcntl.flock(self._file, fcntl.LOCK_EX | fcntl.LOCK_NB)
         self._packer = _packer() if is_gzip else None
         self._is_empty = True
         self._is_final = False
@@ -87,7 +96,6 @@ class FileTarget:
                 self._file.write(self._packer.flush())
             self._file.flush()
             os.fsync(self._file.fileno())
-            self._file.close()
 
     def reveal(self) -> Path:
         """Put the file in its place, in one step, and return the place as the user named it.
@@ -99,8 +107,11 @@ class FileTarget:
             if is_device(self._final):
                 # It came after the run began; renaming would replace the device itself.
                 raise FileExistsError(errno.EEXIST, "a device or pipe has taken the place")
+            if not os.path.samestat(os.fstat(self._file.fileno()), self._partial.lstat()):
+                raise FileExistsError(errno.EEXIST, f"another run has taken {self._partial}")
             self._partial.replace(self._final)
             self._is_final = True
+            self._file.close()
             sync_directory(self._final.parent)
         return self._path
 
@@ -206,18 +217,62 @@ def partial_of(path: Path) -> Path:
     return final.with_name(final.name + PARTIAL_SUFFIX)
 
 
-def remove(path: Path) -> None:
+def remove_partial(path: Path) -> None:
+    """Remove what an earlier run left beside `path`, unless a run is still writing it.
+
+    This holds also where runs do not share the directory of locks: other users, other machines.
+
+    Raises:
+        TryLater: another run is writing it.
+        OSError: the disk refuses.
+    """
+    partial = partial_of(path)
+    try:
+        handle = os.open(partial, os.O_RDONLY | os.O_CLOEXEC | os.O_NOFOLLOW | os.O_NONBLOCK)
+    except OSError:
+        partial.unlink(missing_ok=True)  # nothing there, or nothing that a run writes
+        return
+    try:
+        fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except BlockingIOError as exc:
+        raise TryLater(f"another run is writing {path}; try again when it has ended") from exc
+    except OSError as exc:
+        if exc.errno not in _NO_LOCKS:
+            raise
+    finally:
+        os.close(handle)
+    partial.unlink(missing_ok=True)
+
+
+def remove(path: Path, *, mark: bytes | None = None) -> None:
     """Remove what an earlier run left at `path`, the file and its partial; devices stay.
+
+    Arguments:
+        path: the file.
+        mark: bytes that a file of ours holds near its beginning or end; one without them is
+            somebody else's, and stays. None takes any file.
 
     Raises:
         OutputError: the disk refuses.
+        TryLater: another run is writing it.
     """
     final = resolved(path)
     with translated(final):
-        partial_of(path).unlink(missing_ok=True)
-        if final.is_file():
+        remove_partial(path)
+        if final.is_file() and (mark is None or _holds(final, mark)):
             final.unlink()
             sync_directory(final.parent)
+
+
+def _holds(path: Path, mark: bytes) -> bool:
+    """Return whether `mark` stands near the beginning or the end; an empty file is anybody's."""
+    with path.open("rb") as file:
+        head = file.read(_LOOKED_AT)
+        if head[:2] == _GZIP_MAGIC:
+            with contextlib.suppress(zlib.error):
+                head = zlib.decompressobj(_GZIP_WINDOW).decompress(head, _LOOKED_AT)
+        file.seek(max(0, path.stat().st_size - _LOOKED_AT))
+        return not head or mark in head or mark in file.read()
 
 
 def sync_directory(directory: Path) -> None:
