@@ -103,6 +103,32 @@ def error(status: int, code: str | None = None, message: str = "no", **reply: An
     return Reply(status=status, body=body, **reply)
 
 
+def message(
+    answer: object = "ok", *, stop: str = "tool_use", usage: object = None, **reply: Any
+) -> Reply:
+    """Return a success in Anthropic's shape: a string is a text block, an object a tool's input."""
+    block: dict[str, object] = {"type": "text", "text": answer}
+    if not isinstance(answer, str):
+        block = {"type": "tool_use", "id": "toolu_1", "name": "classification", "input": answer}
+    body = {
+        "id": "msg_1",
+        "type": "message",
+        "role": "assistant",
+        "model": "served-model",
+        "content": [block],
+        "stop_reason": stop,
+        "stop_sequence": None,
+        "usage": {"input_tokens": 20, "output_tokens": 5} if usage is None else usage,
+    }
+    return Reply(body=body, **reply)
+
+
+def anthropic_error(status: int, kind: str, message: str = "no", **reply: Any) -> Reply:
+    """Return an error in Anthropic's shape (platform.claude.com/docs/en/api/errors)."""
+    body = {"type": "error", "error": {"type": kind, "message": message}, "request_id": "req_1"}
+    return Reply(status=status, body=body, **reply)
+
+
 class ScriptedServer:
     """Answers by a script and records what it was asked.
 

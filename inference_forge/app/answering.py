@@ -66,8 +66,23 @@ class Choice:
         return [self.answering] if self.fallback is None else [self.answering, self.fallback]
 
 
-def open_answering(loaded: Loaded, taxonomy: Taxonomy, environ: Mapping[str, str]) -> Answering:
+def _tell_nobody(_code: str, _message: str) -> None:
+    """Drop a note."""
+
+
+def open_answering(
+    loaded: Loaded,
+    taxonomy: Taxonomy,
+    environ: Mapping[str, str],
+    note: Callable[[str, str], None] = _tell_nobody,
+) -> Answering:
     """Return the provider that the settings choose; nothing is sent yet.
+
+    Arguments:
+        loaded: settings that choose it.
+        taxonomy: what it is to be asked for.
+        environ: the environment, in which the key is.
+        note: told later, by code and message, what the provider refuses and how it is asked then.
 
     Raises:
         SettingsError: unknown provider, missing key or model, unusable address.
@@ -79,11 +94,14 @@ def open_answering(loaded: Loaded, taxonomy: Taxonomy, environ: Mapping[str, str
         case "simulated":
             return _simulated(loaded.settings)
         case _:
-            return _hosted(loaded, environ)
+            return _hosted(loaded, environ, note)
 
 
 def open_fallback(
-    loaded: Loaded, taxonomy: Taxonomy, environ: Mapping[str, str]
+    loaded: Loaded,
+    taxonomy: Taxonomy,
+    environ: Mapping[str, str],
+    note: Callable[[str, str], None] = _tell_nobody,
 ) -> Answering | None:
     """Return who answers while the first provider is out, None when nobody is to.
 
@@ -106,7 +124,7 @@ def open_fallback(
         raise SettingsError(f"{provider} has no default model: choose one with --fallback-model")
     if is_same and settings.fallback_model == settings.model:
         raise SettingsError("--fallback-model is the model itself: name another")
-    return open_answering(replace(loaded, settings=chosen), taxonomy, environ)
+    return open_answering(replace(loaded, settings=chosen), taxonomy, environ, note)
 
 
 def _has_no_default_model(provider: str) -> bool:
@@ -159,7 +177,9 @@ def _simulated(settings: Settings) -> Answering:
     )
 
 
-def _hosted(loaded: Loaded, environ: Mapping[str, str]) -> Answering:
+def _hosted(
+    loaded: Loaded, environ: Mapping[str, str], note: Callable[[str, str], None]
+) -> Answering:
     from inference_forge.adapters.http.client import Timeouts  # noqa: PLC0415
     from inference_forge.adapters.providers.connect import connect  # noqa: PLC0415
     from inference_forge.adapters.providers.presets import find_preset  # noqa: PLC0415
@@ -179,6 +199,7 @@ def _hosted(loaded: Loaded, environ: Mapping[str, str]) -> Answering:
         model=settings.model,
         base_url=settings.base_url,
         timeouts=Timeouts(read_s=settings.timeout_s),
+        note=note,
     )
     price = find_price(preset.name, provider.model)
     is_own = _is_foreign(settings.base_url, preset)

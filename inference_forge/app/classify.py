@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import time
 from contextlib import AsyncExitStack, suppress
+from dataclasses import replace
 from datetime import datetime
 from typing import TYPE_CHECKING
 
@@ -38,8 +39,8 @@ def run_classify(job: ClassifyJob) -> list[InputResult]:
     # All that is read before the event loop runs may block.
     inputs = chosen_inputs(job.inputs, job.loaded.settings, job.notices.note)
     taxonomy = load_taxonomy(job.loaded.settings.taxonomy)
-    answering = open_answering(job.loaded, taxonomy, job.environ)
-    fallback = open_fallback(job.loaded, taxonomy, job.environ)
+    answering = open_answering(job.loaded, taxonomy, job.environ, job.notices.note)
+    fallback = open_fallback(job.loaded, taxonomy, job.environ, job.notices.note)
     deadline_s = seconds_until(job.loaded.settings.deadline, datetime.now().astimezone())
     choice = Choice(taxonomy, answering, fallback)
     with recorded(job, answering) as watched:
@@ -65,8 +66,10 @@ async def _classify_all(
         leases = await worker.run(lambda: _open_leases(job, choice))
         if leases is not None:
             stack.push_async_callback(worker.run, leases.close)
-        for input_ in inputs:
+        for number, input_ in enumerate(inputs, start=1):
             result = await InputRun(job, input_, choice, cache, leases, worker, stop_at_s).run()
+            if result.stop is not None:
+                result = replace(result, not_begun=len(inputs) - number)
             job.report(result)
             results.append(result)
             if result.stop is not None:

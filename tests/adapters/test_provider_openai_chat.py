@@ -40,7 +40,7 @@ from inference_forge.models import (
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-    from inference_forge.adapters.providers.openai_chat import OpenAIChatProvider
+    from inference_forge.adapters.providers.http_provider import HttpProvider
     from inference_forge.ports import Provider
 
 KEY = "sk-hunter2-canary"
@@ -54,7 +54,7 @@ REQUEST = ModelRequest(
 )
 
 
-def provider(name: str = "sarvam", **options: Any) -> OpenAIChatProvider:
+def provider(name: str = "sarvam", **options: Any) -> HttpProvider:
     """Return a provider with a key, and a model where the preset has none."""
     arguments = {
         "api_key": ApiKey(KEY, source="KEY"),

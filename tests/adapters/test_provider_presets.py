@@ -18,8 +18,8 @@ if TYPE_CHECKING:
     from pathlib import Path
 
 NAMES = [
-    "sarvam", "openai", "groq", "together", "mistral", "openrouter", "friendli", "ollama",
-    "vllm", "llamacpp",
+    "sarvam", "openai", "anthropic", "groq", "together", "mistral", "openrouter", "friendli",
+    "ollama", "vllm", "llamacpp",
 ]  # fmt: skip
 
 
@@ -29,7 +29,7 @@ def test_all_presets_load() -> None:
     assert list(found) == NAMES
     for name, preset in found.items():
         assert preset.name == name
-        assert preset.wire == "openai"
+        assert preset.wire == ("anthropic" if name == "anthropic" else "openai")
         url = httpx.URL(preset.base_url)
         assert url.path.endswith("/v1")
         is_local = url.host == "localhost"

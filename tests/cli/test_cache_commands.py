@@ -1,13 +1,17 @@
-"""`forge cache stats`, `clear` and `prune`."""
+"""`forge cache stats`, `clear`, `prune` and `reparse`."""
 
 from __future__ import annotations
 
+import sqlite3
 import time
+from contextlib import closing
+from dataclasses import replace
 from typing import TYPE_CHECKING
 
 import pytest
 from running import forge, tickets
 
+from inference_forge.adapters.cache.entry import decode_entry, encode_entry
 from inference_forge.cli import cache as cache_command
 
 if TYPE_CHECKING:
@@ -118,3 +122,34 @@ def test_a_damaged_cache_is_set_aside_and_shown(cache: Path) -> None:
     lines = forge("cache", "stats").out.decode().splitlines()
     (aside,) = (line for line in lines if line.startswith("set aside  "))
     assert aside.endswith(" (damaged; delete it when you do not need it)")
+
+
+def test_reparse_turns_old_failures_into_results(cache: Path) -> None:
+    """An answer that an earlier release could not read is a result, without a call."""
+    with closing(sqlite3.connect(cache / "cache.db")) as connection, connection:
+        rows = connection.execute("SELECT rowid, value FROM Cache ORDER BY rowid").fetchall()
+        for (rowid, value), raw in zip(
+            rows, ("category: billing\npriority: low", "?"), strict=True
+        ):
+            entry = decode_entry(value)
+            assert entry is not None
+            unparsed = encode_entry(replace(entry, raw=raw, values=None))
+            connection.execute("UPDATE Cache SET value = ? WHERE rowid = ?", (unparsed, rowid))
+    assert b"answers    2 (2 without a valid label)" in forge("cache", "stats").out
+    for line in (
+        "2 answers had no valid label; 1 of them have one now\n",
+        "1 answers had no valid label; 0 of them have one now\n",
+    ):
+        done = forge("cache", "reparse")
+        assert (done.code, done.out.decode(), done.err) == (0, line, "")
+    assert b"answers    2 (1 without a valid label)" in forge("cache", "stats").out
+    assert forge("classify", "in.csv").summary["requests"] == "1"
+
+
+def test_reparse_reads_with_a_taxonomy(isolated: Path, cache: Path) -> None:
+    """The flag, as in `classify`; a file that is missing is named."""
+    done = forge("cache", "reparse", "--taxonomy", "none.toml")
+    assert (done.code, done.last.startswith("forge: error: none.toml: cannot be read")) == (2, True)
+    assert cache.exists()
+    assert forge("cache", "reparse", "--cache-dir", isolated / "none").code == 0
+    assert not (isolated / "none").exists()

@@ -12,8 +12,8 @@ if TYPE_CHECKING:
     from pathlib import Path
 
 PROVIDERS = (
-    "local, simulated, sarvam, openai, groq, together, mistral, openrouter, friendli, ollama, "
-    "vllm, llamacpp"
+    "local, simulated, sarvam, openai, anthropic, groq, together, mistral, openrouter, friendli, "
+    "ollama, vllm, llamacpp"
 )
 DURATION = "use seconds, or a text such as 90s, 15m, 1h30m or 30d"
 

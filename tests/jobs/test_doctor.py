@@ -16,7 +16,7 @@ import httpx
 import pytest
 import trustme
 from running import CANARY
-from servers import Reply, ScriptedServer, completion, error
+from servers import Reply, ScriptedServer, anthropic_error, completion, error, message
 
 from inference_forge.adapters.cache import open_cache
 from inference_forge.adapters.providers.presets import find_preset
@@ -88,6 +88,71 @@ def asked(script: Any, flags: dict[str, Any] | None = None, **job: Any) -> Repor
         posts = [request for request in server.requests if request.method == "POST"]
         assert len(posts) <= 1
         return report
+
+
+def test_a_form_that_is_refused_to_the_last_is_named() -> None:
+    """Without any form left the model is what must change; refused requests cost nothing."""
+    reply = error(400, None, "response_format is not supported")
+    with ScriptedServer(lambda *_: reply) as server:
+        report = doctor({**HOSTED, "base_url": server.url})
+    found = one(report, "structured output")
+    assert (report.exit_code, found.status) == (4, Status.FAIL)
+    assert "--model" in found.fix
+
+
+def test_a_form_that_is_refused_once_is_a_warning() -> None:
+    """What a run will find out by itself is told beforehand."""
+
+    def script(_number: int, body: Any) -> Reply:
+        is_schema = body["response_format"]["type"] == "json_schema"
+        return error(400, None, "response_format: no") if is_schema else completion({"ok": True})
+
+    with ScriptedServer(script) as server:
+        report = doctor({**HOSTED, "base_url": server.url})
+    assert report.exit_code == 0
+    assert one(report, "structured output") == ok("structured output", "the answer fits")
+    refused = one(report, "request")
+    assert refused.status is Status.WARN
+    assert "refuses response_format json_schema for m; asked with" in refused.found
+
+
+def test_anthropic_is_examined_like_the_others(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Its headers are sent, its answer and its limits read."""
+    monkeypatch.setenv("ANTHROPIC_API_KEY", CANARY)
+    limits = {
+        "anthropic-ratelimit-requests-limit": "50",
+        "anthropic-ratelimit-requests-remaining": "49",
+    }
+    with ScriptedServer(lambda *_: message({"ok": True}, headers=limits)) as server:
+        flags = {"provider": "anthropic", "model": "m", "base_url": server.url}
+        report = doctor(flags)
+        (request,) = server.requests
+    assert report.exit_code == 0
+    assert report.not_checked == ("clock",)
+    assert one(report, "structured output") == ok("structured output", "json_schema is kept to")
+    assert one(report, "rate limits").found == "49 of 50 requests left"
+    assert request.target == "/v1/messages"
+    assert request.headers["x-api-key"] == CANARY
+    assert request.headers["anthropic-version"] == "2023-06-01"
+
+
+def test_anthropics_models_are_listed(monkeypatch: pytest.MonkeyPatch) -> None:
+    """`GET /v1/models` wants the same headers (platform.claude.com/docs/en/api/models/list)."""
+    monkeypatch.setenv("ANTHROPIC_API_KEY", CANARY)
+
+    def script(_number: int, body: object) -> Reply:
+        if body is None:
+            return Reply(body={"data": [{"type": "model", "id": "claude-x"}], "has_more": False})
+        return anthropic_error(404, "not_found_error", "model: claude-y")
+
+    with ScriptedServer(script) as server:
+        flags = {"provider": "anthropic", "model": "claude-y", "base_url": server.url}
+        report = doctor(flags)
+        listing = server.requests[-1]
+    assert "the server lists claude-x" in one(report, "model").fix
+    assert (listing.method, listing.target) == ("GET", "/v1/models")
+    assert listing.headers["x-api-key"] == CANARY
+    assert listing.headers["anthropic-version"] == "2023-06-01"
 
 
 def account(**changes: Any) -> Account:
@@ -178,7 +243,6 @@ def test_offline_sends_nothing(monkeypatch: pytest.MonkeyPatch) -> None:
         (error(402), "quota", 4, "top up"),
         (error(404), "endpoint", 4, "correct --base-url"),
         (Reply(307, headers={"Location": "http://else.example/"}), "endpoint", 4, "--base-url"),
-        (error(400, None, "response_format is not supported"), "structured output", 4, "--model"),
         (error(400, None, "bad temperature"), "request", 4, "every ticket"),
         (error(404, "model_not_found"), "model", 4, "choose another with --model"),
         (error(500), "endpoint", 75, "try again later"),

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Final
 
 from inference_forge.adapters.http.client import build_client
+from inference_forge.adapters.providers.anthropic_messages import AnthropicMessagesProvider
+from inference_forge.adapters.providers.http_provider import HttpProvider, tell_nobody
 from inference_forge.adapters.providers.openai_chat import OpenAIChatProvider
 from inference_forge.errors import SettingsError
 
@@ -15,7 +17,12 @@ if TYPE_CHECKING:
 
     from inference_forge.adapters.http.client import Timeouts
     from inference_forge.adapters.providers.credentials import ApiKey
-    from inference_forge.adapters.providers.presets import Preset, Structured
+    from inference_forge.adapters.providers.presets import Preset, Structured, Wire
+
+_PROVIDERS: Final[dict[Wire, type[HttpProvider]]] = {
+    "openai": OpenAIChatProvider,
+    "anthropic": AnthropicMessagesProvider,
+}
 
 
 def connect(
@@ -31,7 +38,8 @@ def connect(
     structured: Structured | None = None,
     timeouts: Timeouts | None = None,
     transport: httpx.AsyncBaseTransport | None = None,
-) -> OpenAIChatProvider:
+    note: Callable[[str, str], None] = tell_nobody,
+) -> HttpProvider:
     """Return a provider; nothing is sent yet.
 
     Arguments:
@@ -46,6 +54,7 @@ def connect(
         structured: None for the preset's way.
         timeouts: None for the defaults.
         transport: replaces the network, for tests.
+        note: told, by code and message, what the server refuses and how it is asked instead.
 
     Raises:
         SettingsError: a key or a model is missing, or the URL or proxy cannot be used.
@@ -57,12 +66,12 @@ def connect(
         raise SettingsError(f"{preset.name} needs an API key: set {preset.key_env}")
     client = build_client(
         base_url or preset.base_url,
-        {} if api_key is None else api_key.headers(preset.auth),
+        request_headers(preset, api_key),
         max_connections=max_connections,
         timeouts=timeouts,
         transport=transport,
     )
-    return OpenAIChatProvider(
+    return _PROVIDERS[preset.wire](
         preset,
         client,
         model=chosen,
@@ -71,4 +80,11 @@ def connect(
         redact=str if api_key is None else api_key.redact,
         temperature=temperature,
         structured=structured,
+        note=note,
     )
+
+
+def request_headers(preset: Preset, api_key: ApiKey | None) -> dict[str, str]:
+    """Return what every request to a provider carries: the preset's headers and the key."""
+    credentials = {} if api_key is None else api_key.headers(preset.auth)
+    return {**preset.headers, **credentials}

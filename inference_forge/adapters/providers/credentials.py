@@ -6,7 +6,7 @@ from typing import Literal
 
 from inference_forge.errors import SettingsError
 
-AuthStyle = Literal["bearer", "api-subscription-key"]
+AuthStyle = Literal["bearer", "api-subscription-key", "x-api-key"]
 
 
 class ApiKey:

@@ -5,10 +5,13 @@ from __future__ import annotations
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
-import orjson
-
 from inference_forge.adapters.http.wording import one_line
-from inference_forge.errors import TransientError
+from inference_forge.adapters.providers.reply_body import (
+    count_in,
+    estimated_usage,
+    json_object,
+    unusable,
+)
 from inference_forge.models import Finish, ModelAnswer, Usage
 
 if TYPE_CHECKING:
@@ -55,7 +58,7 @@ def read_answer(
         ProviderError: the body holds an error with the status that it should have had.
         TransientError: the body is empty, no JSON object, an error, or has no choice.
     """
-    body = _parsed(reply, host)
+    body = json_object(reply, host)
     choices = body.get("choices")
     choice = choices[0] if isinstance(choices, list) and choices else None
     fault = body.get("error") or (choice.get("error") if isinstance(choice, dict) else None)
@@ -64,38 +67,14 @@ def read_answer(
             raise error
         said = fault.get("message") if isinstance(fault, dict) else fault
         what = f"reports: {one_line(str(said), redact=redact)}"
-        raise _unusable(reply, host, "error_in_body", what)
+        raise unusable(reply, host, "error_in_body", what)
     if not isinstance(choice, dict) or not isinstance(choice.get("message"), dict):
-        raise _unusable(reply, host, "no_choice", "sent no choice")
+        raise unusable(reply, host, "no_choice", "sent no choice")
     if choice.get("finish_reason") == "error":
-        raise _unusable(reply, host, "error_in_body", "broke off its answer with an error")
+        raise unusable(reply, host, "error_in_body", "broke off its answer with an error")
     answer = _answer(body, choice, request, model, estimate_tokens)
     # A server that echoes its request's headers must not get the key into files.
     return replace(answer, text=redact(answer.text), reasoning=redact(answer.reasoning))
-
-
-def _parsed(reply: Reply, host: str) -> dict[str, Any]:
-    """Return the body's object.
-
-    Raises:
-        TransientError: there is none.
-    """
-    if not reply.body.strip():
-        what = f"answered {reply.status} with an empty body"
-        raise _unusable(reply, host, "empty_body", what)
-    try:
-        body: Any = orjson.loads(reply.body)
-    except orjson.JSONDecodeError as exc:
-        what = f"answered {reply.status} without JSON"
-        raise _unusable(reply, host, "not_json", what) from exc
-    if not isinstance(body, dict):
-        what = f"answered {reply.status} without a JSON object"
-        raise _unusable(reply, host, "not_json", what)
-    return body
-
-
-def _unusable(reply: Reply, host: str, code: str, what: str) -> TransientError:
-    return TransientError(f"{host} {what}", code=code, status=reply.status)
 
 
 def _answer(
@@ -115,9 +94,7 @@ def _answer(
     named = body.get("model")
     usage = _reported_usage(body.get("usage"))
     if usage is None:
-        prompt = sum(estimate_tokens(m.content) for m in request.messages)
-        spent = estimate_tokens(text) + (estimate_tokens(reasoning) if reasoning else 0)
-        usage = Usage(prompt, spent, is_estimate=True)
+        usage = estimated_usage(request, text, reasoning, estimate_tokens)
     return ModelAnswer(
         text=text,
         model=named if isinstance(named, str) and named else model,
@@ -148,15 +125,9 @@ def _text(content: Any) -> str:
 
 def _reported_usage(usage: Any) -> Usage | None:
     """Return the usage, None when either total is missing: half a bill is no bill."""
-    prompt, completion = _count(usage, "prompt_tokens"), _count(usage, "completion_tokens")
+    prompt, completion = count_in(usage, "prompt_tokens"), count_in(usage, "completion_tokens")
     if prompt is None or completion is None:
         return None
-    cached = _count(usage.get("prompt_tokens_details"), "cached_tokens") or 0
-    reasoned = _count(usage.get("completion_tokens_details"), "reasoning_tokens") or 0
+    cached = count_in(usage.get("prompt_tokens_details"), "cached_tokens") or 0
+    reasoned = count_in(usage.get("completion_tokens_details"), "reasoning_tokens") or 0
     return Usage(prompt, completion, min(cached, prompt), min(reasoned, completion))
-
-
-def _count(holder: Any, name: str) -> int | None:
-    value = holder.get(name) if isinstance(holder, dict) else None
-    is_count = isinstance(value, int) and not isinstance(value, bool) and value >= 0
-    return value if is_count else None

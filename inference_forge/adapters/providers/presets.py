@@ -5,7 +5,7 @@ from __future__ import annotations
 import difflib
 import importlib.resources
 import tomllib
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Literal
 
 from pydantic import BaseModel, ConfigDict, PositiveInt
@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     from inference_forge.adapters.providers.credentials import AuthStyle
 
 Structured = Literal["json_schema", "json_object", "plain"]
-Wire = Literal["openai"]
+Wire = Literal["openai", "anthropic"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -38,6 +38,7 @@ class Preset:
         fixed_body: fields of every request, the one that turns reasoning off included.
         rpm: requests per minute that no account may exceed; None where none is published.
         tpm: tokens per minute, likewise.
+        headers: headers of every request, besides the one that carries the key.
     """
 
     name: str
@@ -52,6 +53,7 @@ class Preset:
     fixed_body: Mapping[str, object]
     rpm: float | None = None
     tpm: float | None = None
+    headers: Mapping[str, str] = field(default_factory=dict)
 
 
 class _Section(BaseModel):
@@ -64,7 +66,7 @@ class _Section(BaseModel):
     structured: Structured
     wire: Wire = "openai"
     requires_key: bool = True
-    auth: Literal["bearer", "api-subscription-key"] = "bearer"
+    auth: Literal["bearer", "api-subscription-key", "x-api-key"] = "bearer"
     default_model: str | None = None
     max_tokens_field: Literal["max_tokens", "max_completion_tokens"] = "max_tokens"
     reasoning_field: str | None = None
@@ -72,6 +74,7 @@ class _Section(BaseModel):
     extra_body: dict[str, object] | None = None
     rpm: PositiveInt | None = None
     tpm: PositiveInt | None = None
+    headers: dict[str, str] | None = None
 
 
 def load_presets() -> dict[str, Preset]:
@@ -121,4 +124,5 @@ def _preset(name: str, section: _Section) -> Preset:
         fixed_body=fixed_body,
         rpm=section.rpm,
         tpm=section.tpm,
+        headers=section.headers or {},
     )

@@ -10,7 +10,7 @@ from __future__ import annotations
 
 import re
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import httpx
 import orjson
@@ -38,10 +38,12 @@ class Complaint:
     Attributes:
         codes: every machine word for the error, in lower case.
         message: the provider's words, for people.
+        field: the request's field that it is about, as far as it names one.
     """
 
     codes: frozenset[str]
     message: str
+    field: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -223,7 +225,31 @@ def read_complaint(body: bytes) -> Complaint:
         words.append("moderation" if "flagged_input" in metadata else None)
     codes = frozenset(word.lower() for word in words if isinstance(word, str))
     said = (error.get(name) for name in ("message", "detail", "error"))
-    return Complaint(codes, next((text for text in said if isinstance(text, str)), ""))
+    message = next((text for text in said if isinstance(text, str)), "")
+    return _of_one_field(error, codes) or Complaint(codes, message, _text(error.get("param")))
+
+
+def _of_one_field(error: dict[str, Any], codes: frozenset[str]) -> Complaint | None:
+    """Read the first of a list of complaints, each about one field of the request.
+
+    FastAPI answers 422 so, and with it Mistral, which puts the list into the message, and vLLM:
+    `{"detail": [{"type": "extra_forbidden", "loc": ["body", "x"], "msg": "..."}]}`
+    (fastapi.tiangolo.com/tutorial/handling-errors).
+    """
+    holder = error["message"] if isinstance(error.get("message"), dict) else error
+    listed = holder.get("detail")
+    first = listed[0] if isinstance(listed, list) and listed else None
+    if not isinstance(first, dict):
+        return None
+    steps = first.get("loc")
+    path = [step for step in steps if isinstance(step, str)] if isinstance(steps, list) else []
+    named = ".".join(step for step in path if step != "body")
+    said = f"{named}: {_text(first.get('msg'))}".removeprefix(": ")
+    return Complaint(codes | {_text(first.get("type"))}, said, named)
+
+
+def _text(value: Any) -> str:
+    return value if isinstance(value, str) else ""
 
 
 def _redirect_target(reply: Reply) -> str:

@@ -11,7 +11,7 @@ import orjson
 
 from inference_forge.adapters.http.client import Timeouts, build_client
 from inference_forge.adapters.http.exchange import exchange
-from inference_forge.adapters.providers.connect import connect
+from inference_forge.adapters.providers.connect import connect, request_headers
 from inference_forge.core.tokens import estimate_tokens
 from inference_forge.errors import ProviderError, TransientError
 from inference_forge.models import Message, ModelRequest
@@ -56,12 +56,14 @@ class Call:
         outcome: the model's answer, or why there is none.
         headers: of the response; None when there was no response.
         answered_unix: Unix time in seconds at which they came.
+        refusals: what the server refused before it answered, and how it was asked then.
     """
 
     seconds: float
     outcome: ModelAnswer | ProviderError
     headers: Mapping[str, str] | None = None
     answered_unix: float = 0.0
+    refusals: tuple[str, ...] = ()
 
 
 class HeaderTap(httpx.AsyncBaseTransport):
@@ -111,6 +113,7 @@ async def call_once(
         ),
         clock,
     )
+    refusals: list[str] = []
     provider = connect(
         account.preset,
         api_key=account.api_key,
@@ -121,6 +124,7 @@ async def call_once(
         base_url=account.base_url,
         timeouts=timeouts,
         transport=tap,
+        note=lambda _code, message: refusals.append(message),
     )
     detail = f"{account.server}: no answer within {timeout_s:g} s"
     outcome: ModelAnswer | ProviderError = TransientError(detail, code="timeout")
@@ -133,7 +137,7 @@ async def call_once(
     seconds = anyio.current_time() - began_s
     with anyio.CancelScope(shield=True):
         await provider.aclose()
-    return Call(seconds, outcome, tap.headers, tap.answered_unix)
+    return Call(seconds, outcome, tap.headers, tap.answered_unix, tuple(refusals))
 
 
 async def served_models(
@@ -145,8 +149,7 @@ async def served_models(
         account: whom to ask.
         transport: replaces the network, for tests.
     """
-    key = account.api_key
-    headers = {} if key is None else key.headers(account.preset.auth)
+    headers = request_headers(account.preset, account.api_key)
     timeouts = Timeouts(connect_s=CONNECT_TIMEOUT_S, read_s=LISTING_TIMEOUT_S)
     client = build_client(
         account.base_url, headers, max_connections=1, timeouts=timeouts, transport=transport

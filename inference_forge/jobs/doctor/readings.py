@@ -45,8 +45,12 @@ def read_answer(
         ok("endpoint", f"{account.server} answered"),
         key_accepted(account),
         ok("model", f"{account.model}, answered by {answer.model}"),
-        structured_output(account.preset.structured, answer),
+        structured_output(account.preset.structured, answer, is_adapted=bool(call.refusals)),
         latency(account, call.seconds, answer, timeout_s),
+    ]
+    findings += [
+        warn("request", refusal, "nothing: a run finds out by itself, and says so")
+        for refusal in call.refusals
     ]
     if answer.reasoning or answer.usage.reasoning_tokens:
         count = answer.usage.reasoning_tokens
@@ -69,17 +73,18 @@ def key_untried(account: Account) -> Finding:
     return ok("key", f"from {account.preset.key_env}, well-formed; not tried")
 
 
-def structured_output(mode: str, answer: ModelAnswer) -> Finding:
+def structured_output(mode: str, answer: ModelAnswer, *, is_adapted: bool = False) -> Finding:
     """Return whether the answer keeps to the form that was asked for.
 
     Arguments:
         mode: the preset's way: `json_schema`, `json_object` or `plain`.
         answer: the answer to the smallest schema.
+        is_adapted: whether the server refused something first; what, is told elsewhere.
     """
     name = "structured output"
     text = split_reasoning(answer.text).answer
     if _whole_object(text) and (mode != "json_schema" or _fits(text)):
-        return ok(name, f"{mode} is kept to")
+        return ok(name, "the answer fits" if is_adapted else f"{mode} is kept to")
     if answer.finish is Finish.LENGTH:
         found = f"not known: the answer was cut at {MAX_OUTPUT_TOKENS} tokens"
         return warn(name, found, "give long answers room with --max-output-tokens")

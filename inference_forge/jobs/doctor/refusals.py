@@ -50,7 +50,9 @@ _BY_CODE: Final = {
     "overloaded": Advice("endpoint", "nothing: forge waits; or wait, and ask doctor again"),
 }
 
-_ABOUT_FORM: Final = re.compile(r"response_format|json_schema|json_object|schema", re.IGNORECASE)
+_ABOUT_FORM: Final = re.compile(
+    r"response_format|json_schema|json_object|schema|tool_choice", re.IGNORECASE
+)
 
 
 _BELOW_HTTP: Final = frozenset({

@@ -82,7 +82,8 @@ class DoctorJob:
 def run_doctor(job: DoctorJob) -> Report:
     """Look at everything that a run needs; what is broken becomes a finding, not an error.
 
-    At most one completion is asked for, and none with `is_offline`. No file is left behind.
+    At most one completion is asked for, and none with `is_offline`; a server that refuses a part of
+    the request, which costs nothing, is asked again without it. No file is left behind.
     """
     configuration = read_configuration(job.flags, job.environ)
     findings = [check_versions(), *configuration.findings]

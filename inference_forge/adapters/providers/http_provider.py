@@ -1,0 +1,198 @@
+"""Asking a model behind HTTP, whatever its wire format."""
+
+from __future__ import annotations
+
+from abc import ABC, abstractmethod
+from dataclasses import replace
+from typing import TYPE_CHECKING, ClassVar
+
+import httpx
+import orjson
+
+from inference_forge.adapters.http.exchange import exchange
+from inference_forge.adapters.providers.accepted import (
+    Manner,
+    Terms,
+    differences,
+    is_about_manner,
+    next_manner,
+)
+from inference_forge.adapters.providers.verdict import Rule, read_complaint, refusal
+from inference_forge.core.retry_after import rate_limit_hints
+from inference_forge.errors import TicketError
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Mapping
+
+    from inference_forge.adapters.http.exchange import Reply
+    from inference_forge.adapters.providers.presets import Preset, Structured
+    from inference_forge.errors import ProviderError
+    from inference_forge.models import ModelAnswer, ModelRequest, RateLimitHints
+
+
+def tell_nobody(_code: str, _message: str) -> None:
+    """Drop a note."""
+
+
+class HttpProvider(ABC):
+    """Posts requests and tells answers from errors; implements `ports.Provider`.
+
+    A wire format adds where it is posted, how a request is written and how an answer is read.
+
+    A server that refuses the form of answers, the temperature or the name of the cap is asked
+    again at once without it, within the same try. What got an answer that way is kept for all
+    requests that follow; what did not is not, because a complaint may quote a ticket. The
+    fingerprint keeps what was asked first: the next run finds what this one paid for.
+
+    httpx's timeouts bound silences only: the deadline of a whole try is the caller's.
+
+    Arguments:
+        preset: the provider's facts.
+        client: carries base URL, credentials and timeouts; closed by `aclose`.
+        model: the model to ask.
+        clock: returns Unix time in seconds; needed only for waits given as a date.
+        estimate_tokens: tokens of a text, for providers that do not report usage.
+        redact: replaces the key in error details.
+        temperature: None leaves it out, for models that refuse it.
+        structured: how answers are constrained; None for the preset's way.
+        note: told, by code and message, what the server refused and how it is asked now.
+    """
+
+    path: ClassVar[str]
+    table: ClassVar[tuple[Rule, ...]]
+    terms: ClassVar[Terms]
+
+    def __init__(
+        self,
+        preset: Preset,
+        client: httpx.AsyncClient,
+        *,
+        model: str,
+        clock: Callable[[], float],
+        estimate_tokens: Callable[[str], int],
+        redact: Callable[[str], str] = str,
+        temperature: float | None = 0.0,
+        structured: Structured | None = None,
+        note: Callable[[str, str], None] = tell_nobody,
+    ) -> None:
+        self._preset = preset
+        self._client = client
+        self._model = model
+        self._clock = clock
+        self._estimate_tokens = estimate_tokens
+        self._redact = redact
+        self._note = note
+        self._manner = Manner(structured or preset.structured, temperature, preset.max_tokens_field)
+        self._generation: Mapping[str, object] = {
+            **preset.fixed_body,
+            "temperature": temperature,
+            "structured": self._manner.structured,
+        }
+        # Merging URL and headers costs as much as sending; it is done once.
+        template = client.build_request("POST", self.path)
+        self._url = template.url
+        self._host = template.url.netloc.decode("ascii")
+        self._headers = template.headers
+        del self._headers["content-length"]
+        self._headers["content-type"] = "application/json"
+
+    def __repr__(self) -> str:
+        """Show provider, model and host; never credentials."""
+        return f"<{type(self).__name__} {self._preset.name} {self._model} at {self._host}>"
+
+    @property
+    def model(self) -> str:
+        """The model asked for."""
+        return self._model
+
+    @property
+    def generation(self) -> Mapping[str, object]:
+        """Temperature, reasoning setting, other fixed fields and the form, as asked first."""
+        return self._generation
+
+    async def ask(self, request: ModelRequest) -> ModelAnswer:
+        """Send one request and return the answer; cancellation closes the connection.
+
+        Raises:
+            TransientError: connection trouble, a 5xx, or a 200 that holds no answer.
+            ThrottleError: the provider asks for less.
+            TicketError: the provider refuses this request.
+            FatalError: no request can succeed: key, quota, model, certificate, redirect.
+        """
+        asked = manner = self._manner
+        while True:
+            reply, hints = await self._post(request, manner)
+            error = self._refusal(reply)
+            if error is None:
+                break
+            weaker = self._next_manner(request, manner, reply, error)
+            if weaker is None:
+                error.hints = hints
+                raise error
+            manner = weaker
+        answer = self._read(reply, request)
+        if manner != asked:
+            self._keep(asked, manner)
+        return replace(answer, hints=hints) if hints is not None else answer
+
+    async def aclose(self) -> None:
+        """Close all connections; idempotent."""
+        await self._client.aclose()
+
+    @abstractmethod
+    def _body(self, request: ModelRequest, manner: Manner) -> dict[str, object]:
+        """Return the request as the wire format has it, besides model and fixed fields."""
+
+    @abstractmethod
+    def _read(self, reply: Reply, request: ModelRequest) -> ModelAnswer:
+        """Return the answer in a 2xx reply.
+
+        Raises:
+            ProviderError: there is none.
+        """
+
+    async def _post(
+        self, request: ModelRequest, manner: Manner
+    ) -> tuple[Reply, RateLimitHints | None]:
+        message = httpx.Request(
+            "POST", self._url, headers=self._headers, content=self._encode(request, manner)
+        )
+        reply = await exchange(self._client, message, redact=self._redact)
+        return reply, rate_limit_hints(reply.headers, now_unix=self._clock())
+
+    def _encode(self, request: ModelRequest, manner: Manner) -> bytes:
+        body = {"model": self._model, **self._preset.fixed_body}
+        if manner.temperature is not None:
+            body["temperature"] = manner.temperature
+        body.update(self._body(request, manner))
+        try:
+            return orjson.dumps(body)
+        except orjson.JSONEncodeError as exc:
+            raise TicketError(
+                "the text holds characters that UTF-8 cannot carry (lone surrogates)",
+                code="unencodable_text",
+            ) from exc
+
+    def _refusal(self, reply: Reply) -> ProviderError | None:
+        return refusal(
+            reply,
+            table=self.table,
+            host=self._host,
+            key_env=self._preset.key_env,
+            now_unix=self._clock(),
+            redact=self._redact,
+        )
+
+    def _next_manner(
+        self, request: ModelRequest, manner: Manner, reply: Reply, error: ProviderError
+    ) -> Manner | None:
+        if not is_about_manner(reply.status, error.code):
+            return None
+        complaint = read_complaint(reply.body)
+        return next_manner(manner, complaint, self.terms, has_schema=request.schema is not None)
+
+    def _keep(self, asked: Manner, taken: Manner) -> None:
+        self._manner = taken
+        for code, refused, used in differences(asked, taken, self.terms):
+            message = f"{self._host} refuses {refused} for {self._model}; asked with {used} instead"
+            self._note(f"{code}:{self._model}", message)

@@ -1,0 +1,61 @@
+"""What every wire format reads alike in a 2xx reply, trusting nothing in it."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+import orjson
+
+from inference_forge.errors import TransientError
+from inference_forge.models import Usage
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from inference_forge.adapters.http.exchange import Reply
+    from inference_forge.models import ModelRequest
+
+
+def json_object(reply: Reply, host: str) -> dict[str, Any]:
+    """Return the body's object.
+
+    Arguments:
+        reply: what came back.
+        host: shown in details.
+
+    Raises:
+        TransientError: there is none.
+    """
+    if not reply.body.strip():
+        what = f"answered {reply.status} with an empty body"
+        raise unusable(reply, host, "empty_body", what)
+    try:
+        body: Any = orjson.loads(reply.body)
+    except orjson.JSONDecodeError as exc:
+        what = f"answered {reply.status} without JSON"
+        raise unusable(reply, host, "not_json", what) from exc
+    if not isinstance(body, dict):
+        what = f"answered {reply.status} without a JSON object"
+        raise unusable(reply, host, "not_json", what)
+    return body
+
+
+def unusable(reply: Reply, host: str, code: str, what: str) -> TransientError:
+    """Return the error of a success that holds no answer: worth another try."""
+    return TransientError(f"{host} {what}", code=code, status=reply.status)
+
+
+def count_in(holder: Any, name: str) -> int | None:
+    """Return the count called `name` in an object, None where there is no usable one."""
+    value = holder.get(name) if isinstance(holder, dict) else None
+    is_count = isinstance(value, int) and not isinstance(value, bool) and value >= 0
+    return value if is_count else None
+
+
+def estimated_usage(
+    request: ModelRequest, text: str, reasoning: str, estimate_tokens: Callable[[str], int]
+) -> Usage:
+    """Return what a request probably took, for replies that do not say."""
+    prompt = sum(estimate_tokens(m.content) for m in request.messages)
+    spent = estimate_tokens(text) + (estimate_tokens(reasoning) if reasoning else 0)
+    return Usage(prompt, spent, is_estimate=True)
