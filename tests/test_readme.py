@@ -23,7 +23,7 @@ ROOT = Path(__file__).parent.parent
 README = (ROOT / "README.md").read_text(encoding="utf-8")
 COMMANDS = {
     "": ("classify", "doctor", "runs", "simulate", "cache"),
-    "cache": ("stats", "clear", "prune"),
+    "cache": ("stats", "clear", "prune", "reparse"),
 }
 
 

@@ -1,4 +1,4 @@
-"""`forge cache`: look at the cache, clear it, prune it."""
+"""`forge cache`: look at the cache, clear it, prune it, read its failures again."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ import sys
 import time
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
@@ -16,9 +16,10 @@ from inference_forge.cli.streams import say, show
 from inference_forge.errors import SettingsError, UsageError
 from inference_forge.settings import PROJECT_FILE, load_settings, parse_duration
 
-app = typer.Typer(
-    no_args_is_help=True, rich_markup_mode=None, help="Look at the answer cache, clear or prune it."
-)
+if TYPE_CHECKING:
+    from inference_forge.settings import Settings
+
+app = typer.Typer(no_args_is_help=True, rich_markup_mode=None, help="Look after the answer cache.")
 
 CacheDir = Annotated[
     Path | None,
@@ -32,16 +33,21 @@ CacheDir = Annotated[
 
 
 def _directory(given: Path | None) -> Path:
+    return _settings({"cache_dir": given})[1]
+
+
+def _settings(flags: dict[str, Any]) -> tuple[Settings, Path]:
+    """Return the settings, and the cache directory that they mean."""
     from inference_forge.app import user_places  # noqa: PLC0415
 
     places = user_places(os.environ, lambda _, message: say(f"warning: {message}"))
     loaded = load_settings(
-        {"cache_dir": given},
+        flags,
         environ=os.environ,
         project_file=Path(PROJECT_FILE),
         user_file=places.config / PROJECT_FILE,
     )
-    return loaded.settings.cache_dir or places.cache
+    return loaded.settings, loaded.settings.cache_dir or places.cache
 
 
 @app.command()
@@ -100,6 +106,32 @@ def prune(
     directory = _directory(cache_dir)
     deleted = prune_cache(directory, age_s, time.time)  # noqa: TID251 - nothing to inject here
     show(f"deleted {deleted:,} answers from {directory}")
+
+
+@app.command()
+@reports_errors
+def reparse(
+    taxonomy: Annotated[
+        Path | None,
+        typer.Option(
+            "--taxonomy",
+            metavar="PATH",
+            help="TOML file with the labels that were asked for."
+            " [default: built-in; env: FORGE_TAXONOMY]",
+            show_default=False,
+        ),
+    ] = None,
+    cache_dir: CacheDir = None,
+) -> None:
+    """Read answers without a valid label again, and keep the labels found; makes no call."""
+    from inference_forge.adapters.cache import reparse as reparse_cache  # noqa: PLC0415
+    from inference_forge.app.taxonomy_file import load_taxonomy  # noqa: PLC0415
+    from inference_forge.core.parse import AnswerParser  # noqa: PLC0415
+
+    settings, directory = _settings({"cache_dir": cache_dir, "taxonomy": taxonomy})
+    parser = AnswerParser(load_taxonomy(settings.taxonomy))
+    found = reparse_cache(directory, parser.parse)
+    show(f"{found.unparsed:,} answers had no valid label; {found.parsed:,} of them have one now")
 
 
 def _is_sure(directory: Path) -> bool:

@@ -5,7 +5,9 @@ from __future__ import annotations
 import json
 import re
 from collections import deque
-from typing import TYPE_CHECKING, Any, Final
+from typing import TYPE_CHECKING, Any, Final, NamedTuple
+
+from inference_forge.core.repeated import merge_pairs
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -30,34 +32,72 @@ _STRING: Final = r"""
     | (?<![^\W\d_]) ' (?: [^'\\] | \\. | (?<=[^\W\d_]) ' (?=[^\W\d_]) )*+ '
     """
 _STRING_OR_BRACE: Final = re.compile(rf"\\. | {_STRING} | [{{}}]", re.DOTALL | re.VERBOSE)
+_COMMENT: Final = re.compile(
+    rf"""\\. | {_STRING}
+    | (?P<comment> //[^\n]*+ | /\* (?: [^*] | \*(?!/) )*+ (?: \*/ | \Z ) | (?<=\s) \# [^\n]*+ )
+    """,
+    re.DOTALL | re.VERBOSE,
+)
 _NOT_QUITE_JSON: Final = re.compile(
-    rf"\\. | {_STRING} | \b(?:True|False|None)\b | , (?= \s* [}}\]] )", re.DOTALL | re.VERBOSE
+    rf"""\\.
+    | (?P<string> {_STRING} | [„“”] [^„“”\\]*+ (?: \\. [^„“”\\]*+ )*+ [“”] )
+    | (?P<key> \b [^\W\d] \w*+ (?= \s* : ) )
+    | (?P<literal> \b (?: True | False | None | undefined ) \b )
+    | (?P<comma> , (?= \s* [}}\]] ) )
+    """,
+    re.DOTALL | re.VERBOSE,
 )
 _ESCAPE: Final = re.compile(
     r"\\(?:x(?P<x>[0-9a-fA-F]{2})|U(?P<U>00(?:0[0-9a-fA-F]|10)[0-9a-fA-F]{4})|u[0-9a-fA-F]{4}|.)"
     r'|"',
     re.DOTALL,
 )
-_JSON_LITERAL: Final = {"True": "true", "False": "false", "None": "null", ",": ""}
+_JSON_LITERAL: Final = {
+    "True": "true",
+    "False": "false",
+    "None": "null",
+    "undefined": "null",
+}
+
+
+class FoundObject(NamedTuple):
+    """An object of an answer.
+
+    Attributes:
+        value: what it holds; a name with different values has them as `Repeated`.
+        behind: the text between it and the next pair of braces, or the end.
+    """
+
+    value: dict[str, Any]
+    behind: str
 
 
 def objects_in(text: str) -> Iterator[dict[str, Any]]:
+    """Yield the JSON objects in `text`, as `find_objects` does."""
+    return (found.value for found in find_objects(text))
+
+
+def find_objects(text: str) -> Iterator[FoundObject]:
     """Yield the JSON objects in `text`: the whole text, else the outermost ones, last first.
 
-    Objects in single quotes, with Python's literals or with trailing commas are understood. The
-    last comes first because models quote the ticket or a draft before they answer. What stands
-    behind a brace that is never closed is not looked at. Raises nothing.
+    Understood, too: single and typographic quotes, Python's literals, trailing commas, comments,
+    names without quotes (JSON5), doubled braces of a template, and an object in a JSON string.
+    The last comes first because models quote the ticket or a draft before they answer. What
+    stands behind a brace that is never closed is not looked at. Raises nothing.
     """
-    whole = _parse(text.strip())
+    text = _out_of_string(text.strip())
+    whole = object_of(text)
     if whole is not None:
-        yield whole
+        yield FoundObject(whole, "")
         return
     text = text[-MAX_TEXT_CHARS:]
     spans = deque(_outermost_spans(text), maxlen=MAX_CANDIDATES)
+    next_start = len(text)
     for start, end in reversed(spans):
-        found = _parse(text[start:end])
+        found = object_of(text[start:end])
         if found is not None:
-            yield found
+            yield FoundObject(found, text[end:next_start])
+        next_start = start
 
 
 def end_of_object_around(text: str, start: int, position: int) -> int:
@@ -72,37 +112,60 @@ def end_of_object_around(text: str, start: int, position: int) -> int:
     while begin >= 0:
         end = _closing_brace(text, begin, begin + MAX_OBJECT_CHARS)
         if end > position:
-            return end if _parse(text[begin:end]) is not None else 0
+            return end if object_of(text[begin:end]) is not None else 0
         begin = text.find("{", end, position) if end > 0 else -1
     return 0
 
 
-def _parse(text: str) -> dict[str, Any] | None:
+def object_of(text: str) -> dict[str, Any] | None:
+    """Return the object that the whole of `text` is, None when it is none."""
     if not (text.startswith("{") and text.endswith("}")) or len(text) > MAX_OBJECT_CHARS:
         return None
     if text.count("{") + text.count("[") > MAX_NESTING:
         return None
-    try:
-        found = json.loads(text, strict=False)
-    except ValueError:
-        found = _parse_leniently(text)
+    found = _loaded(text)
+    if found is None:
+        found = _loaded(_as_strict(text))
     return found if isinstance(found, dict) else None
 
 
-def _parse_leniently(text: str) -> object:
-    # Rewritten and not evaluated: Python's own reader warns on stderr about the model's text,
-    # and refuses 'can't'.
+def _loaded(text: str) -> object:
     try:
-        return json.loads(_NOT_QUITE_JSON.sub(_as_json, text), strict=False)
+        return json.loads(text, strict=False, object_pairs_hook=merge_pairs)
     except ValueError:
         return None
 
 
+def _out_of_string(text: str) -> str:
+    """Return the text in `text` when that is one JSON string, as of an answer encoded twice."""
+    if not (text.startswith('"{') and text.endswith('}"')) or len(text) > MAX_OBJECT_CHARS:
+        return text
+    inner = _loaded(text)
+    return inner.strip() if isinstance(inner, str) else text
+
+
+def _as_strict(text: str) -> str:
+    # Rewritten and not evaluated: Python's own reader warns on stderr about the model's text,
+    # and refuses 'can't'.
+    if text.startswith("{{") and text.endswith("}}"):
+        text = text[1:-1]
+    text = _COMMENT.sub(lambda match: "" if match["comment"] else match.group(), text)
+    return _NOT_QUITE_JSON.sub(_as_json, text)
+
+
 def _as_json(token: re.Match[str]) -> str:
     found = token.group()
-    if found[0] not in "\"'":
-        return _JSON_LITERAL.get(found, found)
-    return f'"{_ESCAPE.sub(_json_escape, found[1:-1])}"'
+    match token.lastgroup:
+        case "string":
+            return f'"{_ESCAPE.sub(_json_escape, found[1:-1])}"'
+        case "key":
+            return f'"{found}"'
+        case "literal":
+            return _JSON_LITERAL[found]
+        case "comma":
+            return ""
+        case _:
+            return found
 
 
 def _json_escape(match: re.Match[str]) -> str:

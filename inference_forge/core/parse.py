@@ -5,9 +5,13 @@ from __future__ import annotations
 import re
 from typing import TYPE_CHECKING, Any, Final, assert_never
 
-from inference_forge.core.json_in_text import objects_in
+from inference_forge.core.answer_object import fields_of, scalar_in
+from inference_forge.core.fields_in_text import FieldReader
+from inference_forge.core.json_in_text import find_objects, object_of
 from inference_forge.core.labels import LabelMatcher, fold_label
 from inference_forge.core.reasoning import MAX_REASONING_CHARS, split_reasoning
+from inference_forge.core.refusal import is_refusal
+from inference_forge.core.repeated import Repeated
 from inference_forge.core.taxonomy import Field, FieldKind, Taxonomy
 from inference_forge.errors import AnswerError
 from inference_forge.models import Classification, Finish, ModelAnswer
@@ -18,8 +22,14 @@ if TYPE_CHECKING:
 _CONTROL: Final = re.compile(
     r"[\x00-\x1f\x7f-\x9f\u061c\u200e\u200f\u2028-\u202e\u2066-\u2069\ud800-\udfff]+"
 )
-_BOOLEANS: Final = {"true": "true", "yes": "true", "false": "false", "no": "false"}
+_BOOLEANS: Final = {
+    **dict.fromkeys(("true", "yes", "1"), "true"),
+    **dict.fromkeys(("false", "no", "0"), "false"),
+}
 _CHARS_PER_WORD: Final = 15
+
+_BEGUN_OBJECT: Final = re.compile(r"\{\s*[\"'\w“„]")
+_JOINING: Final = frozenset({"or", "and", "json", "oder", "und"})
 
 
 class AnswerParser:
@@ -27,6 +37,11 @@ class AnswerParser:
 
     def __init__(self, taxonomy: Taxonomy) -> None:
         self._fields = taxonomy.fields
+        self._names = frozenset(fold_label(field.name) for field in taxonomy.fields)
+        self._closed = frozenset(
+            field.name for field in taxonomy.fields if field.kind is not FieldKind.TEXT
+        )
+        self._reader = FieldReader(taxonomy.field_names)
         self._matchers = {
             field.name: LabelMatcher(field.label_names)
             for field in taxonomy.fields
@@ -36,53 +51,95 @@ class AnswerParser:
     def parse(self, answer: ModelAnswer) -> Classification:
         """Return the classification that `answer` holds.
 
+        An answer whose only content is an object where reasoning was expected (a tag that the
+        server put in front, a reasoning field that took everything) is read from there.
+
         Raises:
             AnswerError: with the code `filtered`, `refused`, `truncated`, `empty`,
                 `invalid_json` or `invalid_label`.
         """
         _check_finish(answer)
         thoughts = split_reasoning(answer.text)
+        reasoning = answer.reasoning.strip() or thoughts.reasoning
+        text = thoughts.answer
+        if not text and object_of(reasoning) is not None:
+            text, reasoning = reasoning, ""
         try:
-            values = self._values(thoughts.answer)
+            values = self._values(text, is_cut=answer.finish is Finish.LENGTH)
         except AnswerError as error:
             if answer.finish is Finish.LENGTH:
-                raise _truncated() from error
+                raise AnswerError(
+                    "truncated", "The answer was cut off by its length limit."
+                ) from error
             raise
-        if answer.finish is Finish.LENGTH and _ends_inside_object(thoughts.answer):
-            # What was found is a draft; the answer itself is the object that was cut off.
-            raise _truncated()
-        reasoning = answer.reasoning.strip() or thoughts.reasoning
         return Classification(values, answer.model, reasoning[:MAX_REASONING_CHARS])
 
-    def _values(self, text: str) -> dict[str, str]:
+    def _values(self, text: str, *, is_cut: bool) -> dict[str, str]:
         if not text:
             raise AnswerError("empty", "The answer was empty.")
-        problem: AnswerError | None = None
-        for found in objects_in(text):
-            try:
-                return self._validated(found)
-            except AnswerError as error:
-                problem = problem or error
-        if problem is not None:
-            raise problem
-        bare = self._bare_label(text)
-        if bare is not None:
-            return bare
+        if _ends_inside_object(text, is_cut=is_cut):
+            # What stands before it is a draft; the answer itself is the object that was cut off.
+            raise AnswerError("invalid_json", "The JSON object was not complete.")
+        values = self._from_objects(text)
+        if values is None and not is_cut:
+            values = self._from_text(text)
+        if values is not None:
+            return values
+        if is_refusal(text):
+            raise AnswerError("refused", "The model refused to answer, in words.")
         raise AnswerError("invalid_json", "That was not a JSON object.")
 
-    def _validated(self, found: Mapping[Any, Any]) -> dict[str, str]:
-        by_name = {
-            fold_label(name): value for name, value in found.items() if isinstance(name, str)
-        }
+    def _from_objects(self, text: str) -> dict[str, str] | None:
+        """Return the last valid object, which nothing side by side with it may contradict."""
+        chosen: dict[str, str] | None = None
+        problem: AnswerError | None = None
+        for found in find_objects(text):
+            if chosen is not None and not _is_side_by_side(found.behind):
+                break
+            try:
+                values = self._validated(fields_of(found.value, self._names))
+            except AnswerError as error:
+                problem = problem or error
+                continue
+            if chosen is None:
+                chosen = values
+            elif any(values[name] != chosen[name] for name in self._closed):
+                raise AnswerError("invalid_label", "Those were several different answers.")
+        if chosen is None and problem is not None:
+            raise problem
+        return chosen
+
+    def _from_text(self, text: str) -> dict[str, str] | None:
+        """Read an answer that holds no object: lines, a table, tags, or a label alone."""
+        found = self._reader.read(text)
+        if self._closed and found.keys() >= self._closed:
+            return self._validated({fold_label(name): value for name, value in found.items()})
+        if len(self._fields) != 1 or self._fields[0].kind is not FieldKind.ENUM:
+            return None
+        label = self._matchers[self._fields[0].name].match(text.strip(" \t\n\"'`.*"))
+        return None if label is None else {self._fields[0].name: label}
+
+    def _validated(self, found: Mapping[str, Any]) -> dict[str, str]:
         return {
-            field.name: self._value(field, by_name.get(fold_label(field.name)))
+            field.name: self._value(field, found.get(fold_label(field.name)))
             for field in self._fields
         }
 
     def _value(self, field: Field, value: object) -> str:
+        if not isinstance(value, Repeated):
+            return self._single_value(field, value)
+        if field.kind is FieldKind.TEXT:
+            return self._single_value(field, value[-1])
+        values = {self._single_value(field, each) for each in value}
+        if len(values) > 1:
+            raise AnswerError("invalid_label", f'"{field.name}" was given more than once.')
+        return values.pop()
+
+    def _single_value(self, field: Field, value: object) -> str:
+        scalar = scalar_in(value)
         match field.kind:
             case FieldKind.ENUM:
-                label = self._matchers[field.name].match(value) if isinstance(value, str) else None
+                label = self._label(field, scalar)
                 if label is None:
                     raise AnswerError(
                         "invalid_label",
@@ -90,21 +147,21 @@ class AnswerParser:
                     )
                 return label
             case FieldKind.BOOLEAN:
-                boolean = _BOOLEANS.get(str(value).strip().casefold())
+                boolean = _BOOLEANS.get(fold_label(str(scalar)))
                 if boolean is None:
                     raise AnswerError("invalid_label", f'"{field.name}" must be true or false.')
                 return boolean
             case FieldKind.TEXT:
-                return one_line(value, field.max_words) if isinstance(value, str) else ""
+                return one_line(scalar, field.max_words) if isinstance(scalar, str) else ""
             case _:
                 assert_never(field.kind)
 
-    def _bare_label(self, text: str) -> dict[str, str] | None:
-        """Accept a label alone when one enum is all that was asked for."""
-        if len(self._fields) != 1 or self._fields[0].kind is not FieldKind.ENUM:
-            return None
-        label = self._matchers[self._fields[0].name].match(text.strip(" \t\n\"'`.*"))
-        return None if label is None else {self._fields[0].name: label}
+    def _label(self, field: Field, scalar: str | bool | None) -> str | None:
+        matcher = self._matchers[field.name]
+        if isinstance(scalar, bool):
+            words = ("true", "yes") if scalar else ("false", "no")
+            return matcher.match(words[0]) or matcher.match(words[1])
+        return None if scalar is None else matcher.match(scalar)
 
 
 def one_line(text: str, max_words: int) -> str:
@@ -115,12 +172,21 @@ def one_line(text: str, max_words: int) -> str:
     return line if len(line) <= limit else line[: limit - 1].rstrip() + "…"
 
 
-def _ends_inside_object(text: str) -> bool:
-    return text.rfind("{") > text.rfind("}")
+def _ends_inside_object(text: str, *, is_cut: bool) -> bool:
+    """Return whether the text ends in an object that was begun.
+
+    A lone brace is one only when the answer is known to be cut.
+    """
+    begun = text.find("{", text.rfind("}") + 1)
+    return begun >= 0 and (is_cut or _BEGUN_OBJECT.search(text, begun) is not None)
 
 
-def _truncated() -> AnswerError:
-    return AnswerError("truncated", "The answer was cut off by its length limit.")
+def _is_side_by_side(between: str) -> bool:
+    """Return whether two objects with `between` in between are alternatives.
+
+    As in a list: where words lead from one to the other, the later one is the answer.
+    """
+    return _JOINING.issuperset(fold_label(between).split())
 
 
 def _check_finish(answer: ModelAnswer) -> None:

@@ -12,9 +12,26 @@ MAX_REASONING_CHARS: Final = 8000
 MAX_LOOKS: Final = 16
 """Tags in one answer for which it is tried whether they stand in an object; bounds the work."""
 
-_THINK_NAMES = "think|thinking|thought|reasoning|analysis|scratchpad"
-_TAG = re.compile(rf"<(/?)({_THINK_NAMES})\s*>", re.IGNORECASE)
-_FINAL = re.compile(r"<(final|answer|output)\s*>(.*?)(?:</\1\s*>|\Z)", re.IGNORECASE | re.DOTALL)
+_THINK_NAMES = "think|thinking|thoughts?|reasoning|analysis|scratchpad|reflection"
+# Besides tags: Magistral's [THINK], Kimi's ◁think▷ and Command A's <|START_THINKING|>.
+_TAG = re.compile(
+    rf"""< (?P<a>/?) (?:seed:)? (?:{_THINK_NAMES}) (?:\s[^<>]{{0,100}})? >
+    | (?-i: \[ (?P<b>/?) THINK \] )
+    | ◁ (?P<c>/?) think ▷
+    | <\| (?: START | (?P<d>END) ) _THINKING \|>""",
+    re.IGNORECASE | re.VERBOSE,
+)
+_TAG_STARTS = "<[◁"
+_FINAL = re.compile(
+    r"<(final|final_answer|answer|output|response|result)\s*>(.*?)(?:</\1\s*>|\Z)",
+    re.IGNORECASE | re.DOTALL,
+)
+# OpenAI's harmony format, which servers are meant to take apart and sometimes do not.
+_CHANNEL = re.compile(
+    r"<\|channel\|>(\w*)[^<]*+(?:<\|constrain\|>[^<]*+)?<\|message\|>"
+    r"(.*?)(?=<\|(?:end|return|call|start|channel)\|>|\Z)",
+    re.DOTALL,
+)
 
 
 class Thoughts(NamedTuple):
@@ -30,42 +47,62 @@ def split_reasoning(text: str) -> Thoughts:
     Tags may be nested, repeated, of different names, or left open; a closing tag without an
     opening one ends reasoning that began with the text (as servers do that swallow the first
     tag). When a `<final>` block exists outside the reasoning, the last one is the answer. A tag
-    inside a JSON object is text: summaries speak of tags.
+    inside a JSON object is text: summaries speak of tags. Of an answer in channels (harmony) the
+    last in `final` is the answer.
 
     Returns:
         The answer, stripped, and the reasoning, at most 8,000 characters. The answer is empty when
         an opened tag is never closed: the model was cut off while thinking.
     """
-    if "<" not in text:
+    if not any(start in text for start in _TAG_STARTS):
         return Thoughts(text.strip(), "")
+    if text.lstrip().startswith("<|") and (channels := _CHANNEL.findall(text)):
+        return _from_channels(channels)
+    rest, thoughts = _untagged(text)
+    final = _last_final(rest)
+    if final is not None:
+        thoughts.append(rest[: final.start()])
+        rest = final.group(2)
+    return _thoughts(rest, thoughts)
+
+
+def _untagged(text: str) -> tuple[str, list[str]]:
+    """Return what stands outside of the tags, and the pieces inside."""
     answer: list[str] = []
     thoughts: list[str] = []
     depth = 0
     position = 0
+    is_opened = False
     quotes = _Quotes(text)
     for tag in _TAG.finditer(text):
         if depth == 0 and quotes.end_around(position, tag.start()):
             continue
         piece = text[position : tag.start()]
         position = tag.end()
-        if tag.group(1):
-            if depth == 0:
-                thoughts += [*answer, piece]
-                answer = []
-            else:
-                thoughts.append(piece)
-            depth = max(0, depth - 1)
+        is_closing = any(tag.groups())
+        if is_opened and not is_closing and not piece.strip():
+            continue  # a server put the first tag in front, and the model began with its own
+        is_opened = not is_closing
+        if is_closing and depth == 0:
+            thoughts += [*answer, piece]
+            answer = []
         else:
             (thoughts if depth else answer).append(piece)
-            depth += 1
+        depth = max(0, depth - 1) if is_closing else depth + 1
     (thoughts if depth else answer).append(text[position:])
-    rest = "".join(answer)
-    final = _last_final(rest)
-    if final is not None:
-        thoughts.append(rest[: final.start()])
-        rest = final.group(2)
+    return "".join(answer), thoughts
+
+
+def _from_channels(channels: list[tuple[str, str]]) -> Thoughts:
+    answers = [said for name, said in channels if name == "final"]
+    return _thoughts(
+        answers[-1] if answers else "", [said for name, said in channels if name != "final"]
+    )
+
+
+def _thoughts(answer: str, thoughts: list[str]) -> Thoughts:
     reasoning = "\n".join(part for part in (part.strip() for part in thoughts) if part)
-    return Thoughts(rest.strip(), reasoning[:MAX_REASONING_CHARS])
+    return Thoughts(answer.strip(), reasoning[:MAX_REASONING_CHARS])
 
 
 def _last_final(text: str) -> re.Match[str] | None:

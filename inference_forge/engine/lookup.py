@@ -42,7 +42,7 @@ class Lookup:
     Arguments:
         cache: where paid answers are.
         fingerprinter: makes the keys.
-        parser: reads stored raw answers that could not be parsed before.
+        parser: reads stored raw answers whose values are missing or outside the taxonomy.
         taxonomy: cached values outside it are no hits.
         not_before: Unix time; older answers are no hits (`--refresh` passes the run's start).
         warn: takes a code and a message; called in the worker's thread.
@@ -115,18 +115,22 @@ class Lookup:
         if entry.stored_at < self._not_before:
             return None
         if entry.values is None:
-            answer = ModelAnswer(entry.raw, entry.model, entry.usage, reasoning=entry.reasoning)
-            try:
-                return self._parser.parse(answer)
-            except AnswerError:
-                return None
+            return self._read_again(entry)
         values = {}
         for name, allowed in self._allowed.items():
             value = entry.values.get(name)
             if value is None or (allowed is not None and value not in allowed):
-                return None
+                # `forge cache reparse` may have read it with another taxonomy.
+                return self._read_again(entry)
             values[name] = value
         return Classification(values, entry.model, entry.reasoning)
+
+    def _read_again(self, entry: CacheEntry) -> Classification | None:
+        answer = ModelAnswer(entry.raw, entry.model, entry.usage, reasoning=entry.reasoning)
+        try:
+            return self._parser.parse(answer)
+        except AnswerError:
+            return None
 
 
 def _allowed_values(field: Field) -> frozenset[str] | None:

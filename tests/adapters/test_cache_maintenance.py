@@ -21,9 +21,19 @@ from fakes_cache import (
     opened,
 )
 
-from inference_forge.adapters.cache import CacheStats, clear, maintenance, opening, prune, stats
+from inference_forge.adapters.cache import (
+    CacheStats,
+    Reparsed,
+    clear,
+    maintenance,
+    opening,
+    prune,
+    reparse,
+    stats,
+)
 from inference_forge.adapters.cache.connection import connect
-from inference_forge.errors import CacheError
+from inference_forge.errors import AnswerError, CacheError
+from inference_forge.models import Classification, ModelAnswer
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -205,3 +215,59 @@ def test_damage_found_while_counting(tmp_path: Path) -> None:
         file.write(b"\xff" * (size - 8 * 4096))
     with pytest.raises(CacheError, match="malformed"):
         stats(tmp_path)
+
+
+def _parse(answer: ModelAnswer) -> Classification:
+    if "good" not in answer.text:
+        raise AnswerError("invalid_label", "not good")
+    return Classification({"category": "billing"}, answer.model, "thought")
+
+
+def test_failures_are_read_again(tmp_path: Path) -> None:
+    """What has a label now is stored with it, as old as it was; all else stays as it is."""
+    kept = answers(3)
+    bad = {fingerprint(10): replace(answer(10), values=None, raw="bad", stored_at=NOW_S - 9)}
+    good = {
+        fingerprint(n): replace(answer(n), values=None, raw=f"good {n}", stored_at=NOW_S - n)
+        for n in range(100, 700)
+    }
+    with closing(opened(tmp_path)) as cache:
+        cache.put_many({**kept, **bad, **good})
+        cache.put_many({fingerprint(9): answer(9)})
+        change(tmp_path, ("UPDATE Cache SET value = 'x' WHERE key = ?", (fingerprint(9),)))
+        assert reparse(tmp_path, _parse) == Reparsed(unparsed=601, parsed=600)
+        found = cache.get_many([*kept, *bad, *good])
+        values = {"category": "billing"}
+        assert found == {
+            **kept,
+            **bad,
+            **{k: replace(e, values=values, reasoning="thought") for k, e in good.items()},
+        }
+        assert reparse(tmp_path, _parse) == Reparsed(unparsed=1, parsed=0)
+    assert stats(tmp_path).unparsed == 1
+
+
+def test_an_answer_renewed_while_it_is_read_again_stays(tmp_path: Path) -> None:
+    """A run that stores meanwhile wins."""
+    key = fingerprint(1)
+    renewed = answer(1)
+    with closing(opened(tmp_path)) as cache:
+        cache.put_many({key: replace(answer(1), values=None, raw="good")})
+
+        def parse(read: ModelAnswer) -> Classification:
+            cache.put_many({key: renewed})
+            return _parse(read)
+
+        assert reparse(tmp_path, parse) == Reparsed(unparsed=1, parsed=0)
+        assert cache.get_many([key]) == {key: renewed}
+
+
+def test_reading_again_where_nothing_is(tmp_path: Path) -> None:
+    """A missing cache is not created, an empty one stays empty, a foreign one is an error."""
+    assert reparse(tmp_path / "missing", _parse) == Reparsed()
+    assert list(tmp_path.iterdir()) == []
+    opened(tmp_path / "empty").close()
+    assert reparse(tmp_path / "empty", _parse) == Reparsed()
+    (tmp_path / "cache.db").write_text("text" * 1000)
+    with pytest.raises(CacheError, match="not a database"):
+        reparse(tmp_path, _parse)

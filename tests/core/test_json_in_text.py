@@ -90,7 +90,6 @@ def test_not_quite_json_is_understood(text: str, expected: dict[str, Any]) -> No
         "{1: 2}",
         "{'a': 1 + 1}",
         "{'a': __import__('os')}",
-        "{{}}",
         '["a", "b"]',
         '{"a": "unclosed}',
         '{"outer": {"a": 1}',
@@ -147,6 +146,13 @@ HOSTILE = {
     "parentheses": "{'a': " + "(" * 19_000 + ")" * 19_000 + "}",
     "words": "{" + "True" * 4_900 + "}",
     "spaces": " " * 1_000_000,
+    "block comments": "{" + "/*" * 9_990 + "}",
+    "line comments": "{" + "//" * 9_990 + "}",
+    "hash comments": "{" + " #" * 9_990 + "}",
+    "typographic quotes": "{" + "“" * 19_000 + "}",
+    "names": "{" + "a " * 9_990 + "}",
+    "one long name": "{" + "a" * 19_990 + "}",
+    "strings in strings": '"{' + '\\"' * 9_990 + '}"',
 }
 
 

@@ -113,10 +113,22 @@ async def test_cached_values_outside_the_taxonomy_are_no_hits(values: dict[str, 
     """No label gets out that the taxonomy does not know, not even from the cache."""
     rig = Rig(tickets(["t"]))
     assert rig.cache is not None
-    rig.cache.entries[rig.fingerprinter.of("t", "")] = entry(label(), values)
+    rig.cache.entries[rig.fingerprinter.of("t", "")] = entry("prose", values)
     await rig.run()
     assert rig.provider.texts == ["t"]
     assert not rig.written[0].cache_hit
+
+
+async def test_values_read_with_another_taxonomy_are_read_again() -> None:
+    """`forge cache reparse` with the wrong taxonomy costs nothing: the raw answer is there."""
+    rig = Rig(tickets(["t"]))
+    assert rig.cache is not None
+    rig.cache.entries[rig.fingerprinter.of("t", "")] = entry(label("other"), {"category": "shoes"})
+    await rig.run()
+    assert rig.provider.texts == []
+    assert rig.written[0].cache_hit
+    assert isinstance(rig.written[0].outcome, Classification)
+    assert rig.written[0].outcome.values == VALUES
 
 
 async def test_cached_values_come_in_the_taxonomys_order() -> None:

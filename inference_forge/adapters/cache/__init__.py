@@ -2,6 +2,7 @@
 
 from inference_forge.adapters.cache.leases import FileLeases
 from inference_forge.adapters.cache.maintenance import CacheStats, clear, prune, stats
+from inference_forge.adapters.cache.reparsing import Reparsed, reparse
 from inference_forge.adapters.cache.store import DiskResultCache, open_cache
 from inference_forge.adapters.cache.temporary import TemporaryCache, open_temporary_cache
 
@@ -9,10 +10,12 @@ __all__ = [
     "CacheStats",
     "DiskResultCache",
     "FileLeases",
+    "Reparsed",
     "TemporaryCache",
     "clear",
     "open_cache",
     "open_temporary_cache",
     "prune",
+    "reparse",
     "stats",
 ]

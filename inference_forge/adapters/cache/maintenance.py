@@ -31,7 +31,7 @@ DEFAULT_TIMEOUT_S: Final = 10.0
 _ROWS_PER_DELETE: Final = 1000  # some 10 ms of a running run's patience
 _PAGES_PER_VACUUM: Final = 500
 _COURTESY_MS: Final = 100
-_GAP_S: Final = 0.002
+GAP_S: Final = 0.002
 """Pause between transactions, in which a run that waits for the lock gets it."""
 
 
@@ -137,7 +137,7 @@ def prune(
 def _values(files: CacheFiles, timeout_s: float) -> Iterator[object]:
     """Yield the value of every row, None for rows that are not ours."""
     with translated(files.database):
-        found = _look(files, timeout_s)
+        found = look_at(files, timeout_s)
         if found.finding is Finding.ABSENT:
             return
         connection = (
@@ -154,17 +154,22 @@ def _values(files: CacheFiles, timeout_s: float) -> Iterator[object]:
 def _delete(files: CacheFiles, before_s: float | None, timeout_s: float) -> int:
     deleted = 0
     with translated(files.database):
-        if _look(files, timeout_s).finding is Finding.ABSENT:
+        if look_at(files, timeout_s).finding is Finding.ABSENT:
             return 0
         with closing(connect(files.database, timeout_s)) as connection:
             for rows in _deletions(connection, before_s):
                 deleted += rows
-                time.sleep(_GAP_S)
+                time.sleep(GAP_S)
             _give_space_back(connection)
     return deleted
 
 
-def _look(files: CacheFiles, timeout_s: float) -> Inspection:
+def look_at(files: CacheFiles, timeout_s: float) -> Inspection:
+    """Return what stands in the database's place, when it is a cache or nothing.
+
+    Raises:
+        CacheError: it is something else, or damaged.
+    """
     found = inspect_database(files, timeout_s)
     match found.finding:
         case Finding.ABSENT | Finding.KNOWN:
@@ -209,7 +214,7 @@ def _give_space_back(connection: sqlite3.Connection) -> None:
             before, free = free, _free_pages(connection)
             if free >= before:
                 break
-            time.sleep(_GAP_S)
+            time.sleep(GAP_S)
         connection.execute("PRAGMA wal_checkpoint(TRUNCATE)").fetchall()
 
 
