@@ -19,7 +19,7 @@ from inference_forge.adapters.simulator import simulated_preset, simulated_trans
 from inference_forge.core.pacing import PacingLimits
 from inference_forge.core.tokens import estimate_tokens
 from inference_forge.errors import ThrottleError
-from inference_forge.events import TryFinished
+from inference_forge.events import DispatchPaused, TryFinished
 from inference_forge.models import BucketHint, ModelAnswer, RateLimitHints
 
 if TYPE_CHECKING:
@@ -185,6 +185,7 @@ class Measured:
         throttled: share of requests answered with 429.
         failures: tickets that failed.
         sent_s: when each request was sent; only of runs without `plan`.
+        pauses: the reasons of the pauses that were announced.
     """
 
     over_ideal: float
@@ -192,6 +193,7 @@ class Measured:
     failures: int
     makespan_s: float
     sent_s: tuple[float, ...] = ()
+    pauses: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -251,6 +253,7 @@ class RateRun:
             missing,
             makespan_s,
             tuple(provider.times_s) if self.plan is None else (),
+            tuple(event.reason for event in rig.recorder.of(DispatchPaused)),
         )
 
     def _simulated(self) -> ScriptedProvider:

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Final
 from inference_forge.core.bucket import TokenBucket
 from inference_forge.core.headroom import Headroom
 from inference_forge.core.rate import BURST, LearnedRate
+from inference_forge.core.throttling import ThrottleShare
 
 if TYPE_CHECKING:
     from inference_forge.models import RateLimitHints
@@ -18,6 +19,10 @@ TPM_BURST_S: Final = 10.0
 
 TOLD_SHARE: Final = 0.999
 """Of a limit that the user gave: clocks and arrival times differ a little."""
+
+INTERVAL_MARGIN_SHARE: Final = 0.1
+INTERVAL_MARGIN_S: Final = 0.01
+"""A request may be under way this much faster than the one before; the interval counts there."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -65,13 +70,22 @@ class Pacer:
 
     def __init__(self, limits: PacingLimits, now: float) -> None:
         self._limits = limits
+        self._throttles = ThrottleShare()
         self._learned = LearnedRate()
         self._requests = Headroom()
         self._tokens = Headroom()
+        self._interval_s = limits.min_interval_s + min(
+            INTERVAL_MARGIN_S, INTERVAL_MARGIN_SHARE * limits.min_interval_s
+        )
         self._next_s = now
         self._has_token_headers = False
         self._rpm = (
-            TokenBucket(TOLD_SHARE * limits.rpm / SECONDS_PER_MINUTE, BURST, now)
+            TokenBucket(
+                TOLD_SHARE * limits.rpm / SECONDS_PER_MINUTE,
+                min(BURST, limits.rpm),
+                now,
+                lent_s=SECONDS_PER_MINUTE,
+            )
             if limits.rpm
             else None
         )
@@ -80,6 +94,7 @@ class Pacer:
                 TOLD_SHARE * limits.tpm / SECONDS_PER_MINUTE,
                 limits.tpm * TPM_BURST_S / SECONDS_PER_MINUTE,
                 now,
+                lent_s=SECONDS_PER_MINUTE,
             )
             if limits.tpm
             else None
@@ -103,11 +118,7 @@ class Pacer:
 
     def wait_s(self, tokens: int, now: float) -> float:
         """Return the seconds until a request of `tokens` may go out, 0 when it may now."""
-        waits = [
-            self._next_s - now,
-            self._requests.wait_s(1, now),
-            self._tokens.wait_s(tokens, now),
-        ]
+        waits = [self._next_s - now, self.headers_wait_s(tokens, now)]
         if self._limits.learns_rate:
             waits.append(self._learned.next_s(now) - now)
         if self._rpm is not None:
@@ -116,10 +127,14 @@ class Pacer:
             waits.append(self._tpm.wait_s(tokens, now))
         return max(0.0, *waits)
 
+    def headers_wait_s(self, tokens: int, now: float) -> float:
+        """Return the seconds for which headers alone hold a request of `tokens` back."""
+        return max(self._requests.wait_s(1, now), self._tokens.wait_s(tokens, now))
+
     def on_sent(self, tokens: int, now: float) -> Sent:
         """Count a request that goes out now."""
         number = self._learned.on_sent(now)
-        self._next_s = now + self._limits.min_interval_s
+        self._next_s = now + self._interval_s
         self._requests.on_sent(1, now)
         self._tokens.on_sent(tokens, now)
         if self._rpm is not None:
@@ -130,29 +145,38 @@ class Pacer:
 
     def on_admitted(self, sent: Sent, used_tokens: int | None, now: float) -> None:
         """Count a request that was not throttled; None when its usage is unknown."""
+        self._throttles.on_admitted()
         self._learned.on_admitted(sent.at_s, now)
         if self._tpm is not None and used_tokens is not None:
             self._tpm.settle(sent.tokens, used_tokens, now)
 
-    def on_throttle(self, sent: Sent, wait_s: float, now: float) -> None:
-        """Learn from a throttled request; nothing was used up by it."""
-        if self._limits.learns_rate:
-            self._learned.on_throttle(sent.number, sent.at_s, now, wait_s)
-        self._return_tokens(sent, now)
+    def on_throttle(self, sent: Sent, wait_s: float | None, now: float) -> bool:
+        """Learn from a throttled request; nothing was used up by it.
 
-    def on_chance_throttle(self, sent: Sent, now: float) -> None:
-        """Count a throttled request from which nothing is to be learned."""
-        self._learned.on_chance()
-        self._return_tokens(sent, now)
-
-    def _return_tokens(self, sent: Sent, now: float) -> None:
+        Returns:
+            Whether there was anything to learn: it may have come by chance.
+        """
+        is_chance = self._throttles.is_chance(wait_s)
+        if is_chance:
+            self._learned.on_chance()
+        elif self._limits.learns_rate:
+            self._learned.on_throttle(sent.number, sent.at_s, now, wait_s or 0.0)
         if self._tpm is not None:
             self._tpm.settle(sent.tokens, 0, now)
+        return not is_chance
 
-    def on_hints(self, hints: RateLimitHints, sent: Sent, now: float) -> None:
-        """Learn from an answer's rate-limit headers."""
-        self._requests.on_hint(hints.requests, sent.requests_mark, now)
+    def on_hints(
+        self, hints: RateLimitHints | None, sent: Sent, now: float, *, is_admitted: bool
+    ) -> None:
+        """Learn from the rate-limit headers of an answer, None without any."""
+        if hints is None:
+            return
+        self._requests.on_hint(
+            hints.requests, sent.requests_mark, sent.at_s, now, is_admitted=is_admitted
+        )
         if self._has_token_headers:
-            self._tokens.on_hint(hints.tokens, sent.tokens_mark, now)
+            self._tokens.on_hint(
+                hints.tokens, sent.tokens_mark, sent.at_s, now, is_admitted=is_admitted
+            )
         # From the next request on, whose tokens will have been counted.
         self._has_token_headers = hints.tokens.remaining is not None

@@ -14,7 +14,6 @@ from typing import TYPE_CHECKING, TypeVar
 import anyio
 
 from inference_forge.core.breaker import Breaker, BreakerState
-from inference_forge.core.throttling import ThrottleShare
 from inference_forge.engine.pause import Pause
 from inference_forge.engine.slots import Slot, TryKind, Waiter
 from inference_forge.errors import ThrottleError, TransientError
@@ -30,7 +29,7 @@ if TYPE_CHECKING:
     from inference_forge.engine.outage import OutageWatch
     from inference_forge.errors import ProviderError
     from inference_forge.events import Event
-    from inference_forge.models import ModelAnswer, RateLimitHints
+    from inference_forge.models import ModelAnswer
 
 
 _T = TypeVar("_T")
@@ -69,7 +68,6 @@ class Admission:
         self._in_flight = 0
         self._retries: deque[Waiter] = deque()
         self._firsts: deque[Waiter] = deque()
-        self._throttles = ThrottleShare()
         self._pause = Pause()
         self._timer = anyio.Event()
         self._wakes_at_s = -math.inf
@@ -186,9 +184,8 @@ class Admission:
         """Take `slot` back after the provider answered."""
         now = self._clock()
         self._pacer.on_admitted(slot.sent, answer.usage.total_tokens, now)
-        self._note_hints(answer.hints, slot, now)
+        self._pacer.on_hints(answer.hints, slot.sent, now, is_admitted=True)
         self._outage.on_success()
-        self._throttles.on_admitted()
         self._limit.on_success(self._in_flight)
         self._pause.on_other()
         self._quota.on_success(now)
@@ -198,10 +195,10 @@ class Admission:
     def failed(self, slot: Slot, error: ProviderError) -> None:
         """Take `slot` back after `error`."""
         now = self._clock()
-        self._note_hints(error.hints, slot, now)
-        if not isinstance(error, ThrottleError):
+        is_throttle = isinstance(error, ThrottleError)
+        self._pacer.on_hints(error.hints, slot.sent, now, is_admitted=not is_throttle)
+        if not is_throttle:
             self._pacer.on_admitted(slot.sent, None, now)
-            self._throttles.on_admitted()
         match error:
             case TransientError():
                 self._limit.on_other()
@@ -210,7 +207,10 @@ class Admission:
                 self._with_breaker(lambda: self._breaker.on_failure(slot.permit, now, error.wait_s))
                 self._outage.on_failure(error, now)
             case ThrottleError():
-                self._learn_from(error, slot, now)
+                if self._pacer.on_throttle(slot.sent, error.wait_s, now):
+                    self._limit.on_throttle(self._in_flight)
+                else:
+                    self._limit.on_other()
                 self._pause_for(error, now)
                 self._breaker.release_permission(slot.permit)
                 self._outage.on_failure(error, now)
@@ -225,18 +225,6 @@ class Admission:
         self._limit.on_other()
         self._breaker.release_permission(slot.permit)
         self._give_back(slot)
-
-    def _learn_from(self, error: ThrottleError, slot: Slot, now: float) -> None:
-        if self._throttles.is_chance(error.wait_s):
-            self._limit.on_other()
-            self._pacer.on_chance_throttle(slot.sent, now)
-        else:
-            self._limit.on_throttle(self._in_flight)
-            self._pacer.on_throttle(slot.sent, error.wait_s or 0.0, now)
-
-    def _note_hints(self, hints: RateLimitHints | None, slot: Slot, now: float) -> None:
-        if hints is not None:
-            self._pacer.on_hints(hints, slot.sent, now)
 
     def _grant(self, kind: TryKind, tokens: int, now: float) -> Slot | None:
         # While there is nothing but throttles, one try at a time is enough to see the end of it.
@@ -268,6 +256,7 @@ class Admission:
                 waiter = queue.popleft()
                 waiter.slot = slot
                 waiter.woken.set()
+        self._announce_headers_wait(now)
         self._room.set()
         self._arm(now)
 
@@ -312,6 +301,12 @@ class Admission:
         if paused is not None:
             self._emit(paused)
         self._timer.set()
+
+    def _announce_headers_wait(self, now: float) -> None:
+        for waiter in (queue[0] for queue in (self._retries, self._firsts) if queue):
+            paused = self._pause.on_headers(self._pacer.headers_wait_s(waiter.tokens, now), now)
+            if paused is not None:
+                self._emit(paused)
 
     def _note_pause(self, now: float) -> None:
         self._pause.note(now, is_open=self._breaker.state is not BreakerState.CLOSED)

@@ -16,12 +16,16 @@ THROTTLED_PAUSE_S: Final = 20.0
 ANNOUNCE_FROM_S: Final = 1.0
 """A pause that a straggler makes longer by less than this is no news."""
 
+HEADERS_FROM_S: Final = 10.0
+"""A wait that the headers of successful answers ask for is announced from here."""
+
 
 class Pause:
     """Knows until when nothing may be sent, and adds up the time that tickets' deadlines skip."""
 
     def __init__(self) -> None:
         self._until = -math.inf
+        self._headers_until = -math.inf
         self._throttled_since: float | None = None
         self._began: float | None = None
         self._before_s = 0.0
@@ -53,6 +57,13 @@ class Pause:
         if longer_s < min(ANNOUNCE_FROM_S, pause_s):
             return None
         return DispatchPaused("throttled" if is_throttled else code, pause_s)
+
+    def on_headers(self, wait_s: float, now: float) -> DispatchPaused | None:
+        """Return what to announce of a wait that headers ask for; None if it is short, or known."""
+        if wait_s < HEADERS_FROM_S or now < self._headers_until:
+            return None
+        self._headers_until = now + wait_s
+        return DispatchPaused("rate_limit_headers", wait_s)
 
     def on_other(self) -> None:
         """Note that a try ended in something else than a throttle."""

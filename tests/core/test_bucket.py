@@ -91,3 +91,34 @@ def test_a_clock_that_goes_back_gives_nothing() -> None:
 def test_repr_shows_the_level() -> None:
     """For whoever debugs."""
     assert repr(TokenBucket(2, 5, 0.0)) == "<TokenBucket 5.0/5 +2/s>"
+
+
+@given(st.floats(0.1, 50), st.floats(1, 40), STEPS)
+def test_a_start_that_is_paid_back_is_no_extra(
+    rate: float, capacity: float, steps: list[tuple[float, float]]
+) -> None:
+    """In the first minute no more goes out than flows in, or what it holds if that is more."""
+    bucket = TokenBucket(rate, capacity, 0.0, lent_s=60.0)
+    now, taken = 0.0, 0.0
+    for gap_s, wanted in steps:
+        now += gap_s
+        amount = min(wanted, capacity)
+        while (wait_s := bucket.wait_s(amount, now)) > 0:
+            now += wait_s
+        if now > 60:
+            break
+        bucket.take(amount, now)
+        taken += amount
+    assert taken <= max(capacity, 60 * rate) + 1e-6
+
+
+def test_a_wait_may_last_beyond_the_paying_back() -> None:
+    """Slow up to then, and at the full rate after it."""
+    bucket = TokenBucket(1.0, 30.0, 0.0, lent_s=60.0)
+    bucket.take(30, 0.0)
+    assert bucket.wait_s(10, 0.0) == 20
+    assert bucket.wait_s(30, 0.0) == 60
+    assert bucket.wait_s(30, 20.0) == 40
+    bucket.settle(30, 40, 20.0)
+    assert bucket.wait_s(30, 20.0) == 50
+    assert bucket.wait_s(30, 70.0) == 0

@@ -3,6 +3,9 @@
 from __future__ import annotations
 
 import random
+from dataclasses import replace
+from functools import partial
+from itertools import pairwise
 from typing import TYPE_CHECKING
 
 import pytest
@@ -10,13 +13,16 @@ from rate_rig import (
     LATENCY_S,
     BucketServer,
     FaultyServer,
+    LyingServer,
     ParallelServer,
     RateRun,
+    Reset,
     Wait,
     WindowServer,
     bucket_run,
 )
 
+from inference_forge.core.headroom import DOUBTS_MOST
 from inference_forge.core.pacing import PacingLimits
 from inference_forge.core.simulation.plan import RetryAfter, SimulationPlan
 
@@ -75,6 +81,52 @@ def test_a_limit_that_the_user_tells_is_kept(capacity: int) -> None:
 def test_a_limit_that_headers_tell_is_kept(capacity: int) -> None:
     """x-ratelimit-*, read from every answer."""
     check(bucket_run(50, capacity, sends_headers=True), 1.03, 0.002)
+
+
+@pytest.mark.parametrize("reset", Reset)
+@pytest.mark.parametrize("told_limit", [None, 3000])
+@pytest.mark.parametrize("capacity", [5, 50])
+def test_headers_are_understood_whatever_they_mean(
+    capacity: int, told_limit: int | None, reset: Reset
+) -> None:
+    """The limit may be a minute's or the bucket's; the reset until full, or until one more."""
+    run = bucket_run(50, capacity, 1000, sends_headers=True)
+    server = partial(BucketServer, 50, capacity, told_limit=told_limit, reset=reset)
+    check(replace(run, server=server), 1.03, 0.002)
+
+
+@pytest.mark.parametrize("remaining", [0, 20])
+@pytest.mark.parametrize(("concurrency", "count", "most_s"), [(32, 2000, 30), (1, 200, 80)])
+def test_headers_that_are_wrong_hold_nothing_up_for_long(
+    remaining: int, concurrency: int, count: int, most_s: float
+) -> None:
+    """All is admitted, and nothing is left for an hour; 12.5 and 40 s would do."""
+    run = RateRun(
+        server=lambda: LyingServer(3600.0, remaining),
+        count=count,
+        concurrency=concurrency,
+        sends_headers=True,
+    )
+    measured = run.measure()
+    assert measured.throttled == 0
+    assert measured.makespan_s <= most_s
+    if (concurrency, remaining) == (1, 0):
+        assert measured.pauses == ("rate_limit_headers",) * DOUBTS_MOST
+
+
+def test_a_wait_that_headers_ask_for_is_told() -> None:
+    """600 a minute: nobody is left to wonder what the run waits for."""
+    run = RateRun(server=lambda: WindowServer(600, 60), count=1800, sends_headers=True)
+    assert "rate_limit_headers" in run.measure().pauses
+
+
+@pytest.mark.parametrize("interval_s", [0.1, 2.0])
+def test_no_two_requests_are_sent_within_the_interval(interval_s: float) -> None:
+    """Not even by a rounding error, and not much further apart."""
+    run = RateRun(count=100, pacing=PacingLimits(min_interval_s=interval_s))
+    gaps_s = [after - before for before, after in pairwise(run.measure().sent_s)]
+    assert min(gaps_s) >= interval_s
+    assert max(gaps_s) <= interval_s + 0.02
 
 
 @pytest.mark.parametrize(
