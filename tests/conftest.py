@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import signal
 import sys
 from typing import TYPE_CHECKING
 
@@ -10,6 +11,19 @@ from blockbuster import blockbuster_ctx
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
+
+STOPS = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
+
+
+def pytest_configure() -> None:
+    """Let the programs under test be stopped, also when the tests run behind nohup or `&`.
+
+    A signal that is ignored stays ignored in every program that is started, and forge minds that.
+    """
+    for number in STOPS:
+        if signal.getsignal(number) is signal.SIG_IGN:
+            signal.signal(number, signal.SIG_DFL)
+
 
 WATCHED = ("adapters", "app", "core", "engine", "observe")
 DISPLAY = {"__init__", "on_event", "tick", "close", "_print"}
