@@ -25,6 +25,14 @@ def pytest_configure() -> None:
             signal.signal(number, signal.SIG_DFL)
 
 
+def pytest_make_parametrize_id(val: object, argname: str) -> str | None:
+    """Name bytes by their argument: packed ones hold the time, and every worker must see one name.
+
+    Pytest numbers those that are alike.
+    """
+    return argname if isinstance(val, bytes) else None
+
+
 WATCHED = ("adapters", "app", "core", "engine", "observe")
 DISPLAY = {"__init__", "on_event", "tick", "close", "_print"}
 
