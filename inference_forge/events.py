@@ -126,6 +126,7 @@ class TryFinished:
         limit: the concurrency limit in force.
         rate_per_s: requests per second that the provider is known to admit, told or learned; None
             when unknown.
+        address: method, host and path; empty for a provider that sends nothing.
     """
 
     complexity: Complexity
@@ -136,6 +137,7 @@ class TryFinished:
     in_flight: int
     limit: int
     rate_per_s: float | None = None
+    address: str = ""
 
 
 @dataclass(frozen=True, slots=True)

@@ -14,16 +14,20 @@ from unittest import mock
 
 import orjson
 import pytest
+from invariants import assert_rows_add_up
 from servers import Reply, completion
 
 from inference_forge.cli.main import main
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Mapping, Sequence
     from pathlib import Path
 
 CANARY = "sk-canary-7f3a"
 """An API key that no output may contain."""
+
+BUG = 1
+"""The exit code of an internal error."""
 
 GOOD = {"category": "billing", "priority": "low", "summary": "one line"}
 _FOREIGN = ("FORGE_", "XDG_", "NO_COLOR", "FORCE_COLOR", "COLUMNS", "TERM")
@@ -86,7 +90,16 @@ def forge(*args: object, stdin: bytes = b"") -> Done:
             main()
         except SystemExit as exit_:
             code = exit_.code if isinstance(exit_.code, int) else 1
-        return Done(code, out.getvalue(), err.getvalue().decode())
+        done = Done(code, out.getvalue(), err.getvalue().decode())
+    return counted(done, args)
+
+
+def counted(done: Done, args: Sequence[object]) -> Done:
+    """Return a run, its rows counted if it was one of `classify` that nothing is wrong with."""
+    if "classify" in args[:2] and done.code != BUG:
+        assert "--debug" in args or "Traceback (most" not in done.err, done.err
+        assert_rows_add_up(done.code, done.out, done.err)
+    return done
 
 
 def command(*args: object) -> list[str]:
@@ -107,7 +120,7 @@ def spawn(*args: object, **options: Any) -> subprocess.Popen[bytes]:
 def forge_process(*args: object, stdin: bytes = b"", **options: Any) -> Done:
     """Run `forge` as a process; the code is 128+N after a signal."""
     process = spawn(*args, **({"stdin": subprocess.PIPE} | options))
-    return finish(process, stdin)
+    return counted(finish(process, stdin), args)
 
 
 def shell(script: str, env: Mapping[str, str] | None = None) -> Done:

@@ -5,6 +5,7 @@ from inference_forge.app.history import PastRun, PastRuns, RunState, past_runs
 from inference_forge.app.job import ClassifyJob, InputResult, Watcher
 from inference_forge.app.notices import Notices
 from inference_forge.app.places import Places, user_places
+from inference_forge.app.secrets import secrets_of
 
 __all__ = [
     "ClassifyJob",
@@ -17,5 +18,6 @@ __all__ = [
     "Watcher",
     "past_runs",
     "run_classify",
+    "secrets_of",
     "user_places",
 ]

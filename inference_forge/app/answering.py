@@ -37,6 +37,7 @@ class Answering:
     Attributes:
         rpm: requests per minute that the provider is known to allow at most; None if unknown.
         tpm: tokens per minute, likewise.
+        address: method, host and path of its requests; empty when it sends none.
     """
 
     name: str
@@ -45,6 +46,7 @@ class Answering:
     notice: str | None = None
     rpm: float | None = None
     tpm: float | None = None
+    address: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -173,7 +175,11 @@ def _simulated(settings: Settings) -> Answering:
         transport=simulated_transport(plan, anyio.current_time),
     )
     return Answering(
-        SIMULATED, provider, _pricing(None), "answers come from a simulation, not from a model"
+        SIMULATED,
+        provider,
+        _pricing(None),
+        "answers come from a simulation, not from a model",
+        address=provider.address,
     )
 
 
@@ -209,6 +215,7 @@ def _hosted(
         _pricing(price),
         rpm=None if is_own else preset.rpm,
         tpm=None if is_own else preset.tpm,
+        address=provider.address,
     )
 
 

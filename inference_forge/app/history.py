@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING, Final
 from inference_forge.adapters.run_history import HistoryFile
 from inference_forge.adapters.run_locks import RunLock, is_alive, remove_dead
 from inference_forge.app.places import STDIN, STDOUT, is_own_output
-from inference_forge.core.command_line import Redactor
+from inference_forge.app.secrets import secrets_of
 from inference_forge.errors import ForgeError
 from inference_forge.observe.history import (
     MAX_WORDS,
@@ -29,7 +29,7 @@ from inference_forge.observe.history_lines import merged, newest, to_line
 from inference_forge.version import version
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Mapping
+    from collections.abc import Iterator
 
     from inference_forge.app.answering import Answering
     from inference_forge.app.job import ClassifyJob, InputResult, Watcher
@@ -138,7 +138,7 @@ class _Recording:
             if len(job.inputs) == 1 or name == STDIN or not is_own_output(Path(name))
         ]
         self._job = job
-        self._redactor = _redactor(job.environ)
+        self._redactor = secrets_of(job.environ)
         self._history = _history_file(job.places.state)
         self._lock: RunLock | None = None
         self._began_s = time.monotonic()
@@ -235,13 +235,6 @@ class _Recording:
             f"{self._history.path}: cannot be written ({exc.strerror}), so `forge runs` will not "
             "tell of this run as it was",
         )
-
-
-def _redactor(environ: Mapping[str, str]) -> Redactor:
-    # Reads a file of the package: only a run pays for it.
-    from inference_forge.adapters.providers.presets import load_presets  # noqa: PLC0415
-
-    return Redactor.for_environment(environ, [item.key_env for item in load_presets().values()])
 
 
 def _exit_code(error: BaseException) -> int:

@@ -79,7 +79,11 @@ def chosen_inputs(
 
 
 def _expanded(name: str) -> list[str]:
-    if name != STDIN and Path(name).is_dir():
+    try:
+        is_directory = name != STDIN and Path(name).is_dir()
+    except OSError as exc:  # a name that is too long, for example
+        raise InputError(f"cannot be opened: {exc.strerror}", path=name) from exc
+    if is_directory:
         raise InputError(
             f"is a directory: name the files in it, for example {name.rstrip('/')}/*.csv", path=name
         )

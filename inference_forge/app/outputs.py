@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from typing import TYPE_CHECKING
 
 from inference_forge.adapters.output_lock import OutputLock
@@ -66,7 +67,8 @@ def open_outputs(
         state_dir=job.places.state,
         run_id=job.run_id,
     )
-    if not settings.publish_partial and targets.pending.exists():
+    # `Path.exists` raises for a name that is too long, which is told of when files are opened.
+    if not settings.publish_partial and os.path.exists(targets.pending):  # noqa: PTH110
         job.notices.note(
             "old_pending",
             f"{targets.pending} is from an earlier run with --publish-partial: its rows will be in "

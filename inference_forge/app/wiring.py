@@ -117,7 +117,7 @@ def _lane(parts: Parts, answering: Answering, outage: OutageWatch) -> Lane:
         emit=parts.emit,
     )
     name = "the provider" if answering is parts.choice.answering else "the fallback provider"
-    return Lane(answering.provider, admission, health, answering.cost_of, name)
+    return Lane(answering.provider, admission, health, answering.cost_of, name, answering.address)
 
 
 def _breaker_config(settings: Settings) -> BreakerConfig:

@@ -13,6 +13,7 @@ import typer
 
 from inference_forge.cli.failing import reports_errors
 from inference_forge.cli.streams import say, show
+from inference_forge.core.terminal import safe_line
 from inference_forge.errors import SettingsError, UsageError
 from inference_forge.settings import PROJECT_FILE, load_settings, parse_duration
 
@@ -138,7 +139,7 @@ def _is_sure(directory: Path) -> bool:
     """Ask on the terminal; without one nobody can say yes."""
     if sys.stdin is None or not sys.stdin.isatty():
         return False
-    return typer.confirm(f"Delete every answer in {directory}?", err=True)
+    return typer.confirm(f"Delete every answer in {safe_line(str(directory))}?", err=True)
 
 
 def _date(unix_s: float) -> str:

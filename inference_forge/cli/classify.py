@@ -9,12 +9,15 @@ from typing import TYPE_CHECKING, Annotated, Any, BinaryIO
 
 import typer
 
+from inference_forge.cli.debugging import is_debug, known_secrets, show_error
 from inference_forge.cli.failing import reports_errors
 from inference_forge.cli.options import with_settings
 from inference_forge.cli.streams import say
 from inference_forge.settings import PROJECT_FILE, ProgressStyle, Settings, load_settings
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
+
     from inference_forge.app import InputResult, Notices, Watcher
     from inference_forge.observe.tally import Tally
 
@@ -56,6 +59,8 @@ def _classify(
         user_file=places.config / PROJECT_FILE,
     )
     settings = loaded.settings
+    # Reads a file, which nothing in the event loop should.
+    redact = known_secrets().text if is_debug() else None
     job = ClassifyJob(
         inputs=inputs,
         loaded=loaded,
@@ -63,12 +68,15 @@ def _classify(
         places=places,
         stdin=_binary_stdin(),
         stdout=None if sys.stdout is None else sys.stdout.buffer,
-        watch=lambda name, tally: _watcher(settings, tally, name if len(inputs) > 1 else None),
+        watch=lambda name, tally: _watcher(
+            settings, tally, name if len(inputs) > 1 else None, redact
+        ),
         report=lambda result: _report(result, settings),
         notices=notices,
         command=("forge", *sys.argv[1:]),
     )
     results = run_classify(job)
+    _report_stop(results[-1], settings)
     _tell_rest(notices, results, settings)
     _exit(results, settings)
 
@@ -84,8 +92,13 @@ def _binary_stdin() -> BinaryIO | None:
     return binary
 
 
-def _watcher(settings: Settings, tally: Tally, heading: str | None) -> Watcher:
-    """Return who shows the run; `heading` tells one of several inputs from the others."""
+def _watcher(
+    settings: Settings, tally: Tally, heading: str | None, redact: Callable[[str], str] | None
+) -> Watcher:
+    """Return who shows the run; `heading` tells one of several inputs from the others.
+
+    With `redact`, which takes secrets out, each request is a line.
+    """
     from inference_forge.app import Watcher  # noqa: PLC0415
     from inference_forge.cli.display import (  # noqa: PLC0415
         PLAIN_TICK_S,
@@ -93,6 +106,7 @@ def _watcher(settings: Settings, tally: Tally, heading: str | None) -> Watcher:
         NoticeLines,
         PlainLines,
         RichBar,
+        TryLines,
     )
 
     if heading is not None and not settings.quiet:
@@ -100,16 +114,14 @@ def _watcher(settings: Settings, tally: Tally, heading: str | None) -> Watcher:
     style = ProgressStyle.NONE if settings.quiet else settings.progress
     if style is ProgressStyle.AUTO:
         style = ProgressStyle.RICH if _is_terminal() else ProgressStyle.PLAIN
-    match style:
-        case ProgressStyle.RICH:
-            bar = RichBar(tally)
-            return Watcher(bar, bar.tick, RICH_TICK_S, bar.close)
-        case ProgressStyle.PLAIN:
-            lines = PlainLines(sys.stderr, tally)
-            return Watcher(lines, lines.tick, PLAIN_TICK_S)
-        case _:
-            quiet = NoticeLines(sys.stderr)
-            return Watcher(quiet, quiet.tick, PLAIN_TICK_S)
+    if style is ProgressStyle.RICH and redact is None:
+        bar = RichBar(tally)
+        return Watcher(bar, bar.tick, RICH_TICK_S, bar.close)
+    is_plain = style in (ProgressStyle.RICH, ProgressStyle.PLAIN)
+    lines = PlainLines(sys.stderr, tally) if is_plain else NoticeLines(sys.stderr)
+    # A bar cannot be redrawn between the lines that tell of requests.
+    observer = lines if redact is None else TryLines(lines, redact)
+    return Watcher(observer, lines.tick, PLAIN_TICK_S)
 
 
 def _is_terminal() -> bool:
@@ -117,13 +129,20 @@ def _is_terminal() -> bool:
 
 
 def _report(result: InputResult, settings: Settings) -> None:
-    """Print the summary, and last why the run stopped, if it did."""
-    from inference_forge.cli.wording import stop_line, summary_lines  # noqa: PLC0415
+    """Print the summary."""
+    from inference_forge.cli.wording import summary_lines  # noqa: PLC0415
 
     if not settings.quiet:
         for line in summary_lines(result):
             say(line)
+
+
+def _report_stop(result: InputResult, settings: Settings) -> None:
+    """Print why the run stopped, if it did; its last line."""
+    from inference_forge.cli.wording import stop_line  # noqa: PLC0415
+
     if result.stop is not None:
+        show_error(result.stop)
         say(stop_line(result, keeps_answers=settings.cache))
 
 

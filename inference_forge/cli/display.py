@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Final, TextIO
 
-from inference_forge.cli.streams import tolerated
+from inference_forge.cli.streams import say, tolerated
 from inference_forge.cli.wording import duration, progress_parts
 from inference_forge.core.terminal import safe_line
 from inference_forge.events import (
@@ -12,10 +12,13 @@ from inference_forge.events import (
     ColumnsRecognised,
     DispatchPaused,
     RunFinished,
+    TryFinished,
     Warned,
 )
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
+
     from inference_forge.events import Event
     from inference_forge.observe.tally import Tally
 
@@ -40,6 +43,15 @@ def notice_of(event: Event) -> str | None:
             return f"the provider asks to wait {duration(wait_s)} ({reason})"
         case _:
             return None
+
+
+def try_line(event: TryFinished) -> str:
+    """Return what is told of one request: where it went, and how it ended."""
+    address = event.address or "in this process"
+    status = f"{event.status}" if event.status is not None else "no status"
+    if event.kind in {"ok", "answer"}:
+        status = "2xx" if event.address else "answered"
+    return f"{address}: {status}, {duration(event.latency_s)}, {event.code}"
 
 
 class NoticeLines:
@@ -85,6 +97,25 @@ class PlainLines(NoticeLines):
         if elapsed_s - self._printed_at_s >= PLAIN_EVERY_S:
             self._printed_at_s = elapsed_s
             self._print(", ".join(progress_parts(self._tally)))
+
+
+class TryLines:
+    """Prints a line for each request, besides what another observer prints (`--debug`).
+
+    Arguments:
+        lines: the other observer.
+        redact: takes secrets out: an address may hold one.
+    """
+
+    def __init__(self, lines: NoticeLines, redact: Callable[[str], str]) -> None:
+        self._lines = lines
+        self._redact = redact
+
+    def on_event(self, event: Event) -> None:
+        """Print a line when a request ended; pass everything on."""
+        if isinstance(event, TryFinished):
+            say(f"debug: {self._redact(try_line(event))}")
+        self._lines.on_event(event)
 
 
 class RichBar:

@@ -48,7 +48,8 @@ def _doctor(
         )
     )
     if as_json:
-        show(json.dumps(report.as_json(), indent=2))
+        for line in json.dumps(report.as_json(), indent=2).splitlines():
+            show(line)
     else:
         _show_lines(report)
     raise typer.Exit(report.exit_code)
@@ -56,7 +57,7 @@ def _doctor(
 
 def _show_lines(report: Report) -> None:
     for finding in report.findings:
-        show(_encodable(finding.line))
+        show(finding.line)
     if report.not_checked:
         show(f"not checked: {', '.join(report.not_checked)}")
 
@@ -69,12 +70,6 @@ def _terminal() -> Terminal:
         is_stderr_terminal=sys.stderr is not None and sys.stderr.isatty(),
         encoding=getattr(sys.stdout, "encoding", None),
     )
-
-
-def _encodable(line: str) -> str:
-    """Return `line` with escapes for what stdout cannot encode: doctor runs in any locale."""
-    encoding = getattr(sys.stdout, "encoding", None) or "utf-8"
-    return line.encode(encoding, "backslashreplace").decode(encoding)
 
 
 doctor = with_settings(

@@ -3,13 +3,12 @@
 from __future__ import annotations
 
 import functools
-import sys
-import traceback
 from typing import TYPE_CHECKING, Final, ParamSpec
 
 import typer
 
-from inference_forge.cli.streams import say, silence_stdout, tolerated
+from inference_forge.cli.debugging import known_secrets, show_error, show_traceback
+from inference_forge.cli.streams import say, silence_stdout
 from inference_forge.errors import ForgeError
 
 if TYPE_CHECKING:
@@ -29,7 +28,8 @@ def reports_errors(command: Callable[P, None]) -> Callable[P, None]:
         try:
             command(*args, **kwargs)
         except ForgeError as error:
-            say(f"error: {error}")
+            show_error(error)
+            say(f"error: {known_secrets().text(str(error))}")
             raise typer.Exit(error.exit_code) from None
         except BrokenPipeError:
             silence_stdout()
@@ -37,8 +37,7 @@ def reports_errors(command: Callable[P, None]) -> Callable[P, None]:
         except (typer.Exit, typer.Abort, KeyboardInterrupt):
             raise
         except Exception as error:  # noqa: BLE001 - the last place where anything can be said
-            with tolerated():
-                traceback.print_exc(file=sys.stderr)
+            show_traceback(error)
             say(f"internal error: {type(error).__name__}; please report it with the lines above")
             raise typer.Exit(EXIT_INTERNAL) from None
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import io
 import sys
 from typing import Annotated, Any, Final
 
@@ -9,10 +10,12 @@ import typer
 
 from inference_forge.cli.cache import app as cache_app
 from inference_forge.cli.classify import classify
+from inference_forge.cli.debugging import set_debug
 from inference_forge.cli.doctor import doctor
 from inference_forge.cli.runs import runs
 from inference_forge.cli.simulate import simulate
-from inference_forge.cli.streams import occupy_closed_descriptors, say
+from inference_forge.cli.streams import occupy_closed_descriptors, say, tolerated
+from inference_forge.core.terminal import safe_line
 from inference_forge.errors import OutputError
 from inference_forge.version import version_text
 
@@ -57,8 +60,17 @@ def forge(
             callback=lambda value: _show_version(is_wanted=value),
         ),
     ] = False,
+    is_debug: Annotated[
+        bool,
+        typer.Option(
+            "--debug",
+            help="Show where errors come from, and a line for each request.",
+            show_default=False,
+        ),
+    ] = False,
 ) -> None:
     """Classify a ticket export with any language model."""
+    set_debug(is_on=is_debug)
 
 
 def main() -> None:
@@ -72,7 +84,7 @@ def _run() -> int:
     try:
         code = app(prog_name="forge", standalone_mode=False)
     except _ClickException as error:
-        error.show()
+        _show_refusal(error)
         return int(error.exit_code)
     except typer.Abort:
         return EXIT_SIGINT
@@ -81,3 +93,12 @@ def _run() -> int:
         say(f"error: standard output cannot be written: {exc.strerror}")
         return OutputError.exit_code
     return code if isinstance(code, int) else 0
+
+
+def _show_refusal(error: Any) -> None:
+    """Print usage and message; words of the command line may be names of files, so any text."""
+    shown = io.StringIO()
+    error.show(file=shown)
+    for line in shown.getvalue().splitlines():
+        with tolerated():
+            typer.echo(safe_line(line), err=True)

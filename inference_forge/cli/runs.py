@@ -6,7 +6,6 @@ import json
 import os
 import shlex
 import signal
-import sys
 from contextlib import suppress
 from datetime import datetime
 from decimal import Decimal
@@ -136,11 +135,8 @@ def _unicode(value: Any) -> Any:
 
 
 def _show_lines(lines: Sequence[str]) -> None:
-    encoding = getattr(sys.stdout, "encoding", None) or "utf-8"
     for line in lines:
-        # The locale may not know all characters of a file's name.
-        safe = safe_line(line, _NO_LIMIT).encode(encoding, "backslashreplace")
-        show(safe.decode(encoding))
+        show(line)
 
 
 def _table(past: Sequence[PastRun]) -> list[str]:

@@ -64,15 +64,21 @@ def say(line: str) -> None:
 
 
 def show(line: str) -> None:
-    """Print one line on stdout.
+    """Print one line on stdout, safe for a terminal and in any locale.
 
     Raises:
         OutputError: stdout cannot be written.
         BrokenPipeError: its reader has gone.
     """
     try:
-        typer.echo(line)
+        typer.echo(_encodable(safe_line(line, sys.maxsize)))
     except BrokenPipeError:
         raise
     except OSError as exc:
         raise OutputError(f"standard output cannot be written: {exc.strerror}") from exc
+
+
+def _encodable(line: str) -> str:
+    """Return `line` with escapes for what stdout cannot encode in this locale."""
+    encoding = getattr(sys.stdout, "encoding", None) or "utf-8"
+    return line.encode(encoding, "backslashreplace").decode(encoding)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import re
 from typing import Final
 
@@ -22,3 +23,20 @@ def safe_line(text: str, limit: int = 2000) -> str:
     """
     line = _UNSAFE.sub(lambda match: " " if match.group() in "\t\n\r" else "\ufffd", text)
     return line if len(line) <= limit else line[: limit - 1] + "…"
+
+
+def safe_rows(rows: bytes) -> bytes:
+    r"""Return rows with `\u009b` and the like for what a terminal acts on; tabs and lines stay.
+
+    JSON means the same as before: such characters stand in its strings only, or nowhere.
+
+    Arguments:
+        rows: whole lines of JSON or of a table, in UTF-8.
+    """
+    text = rows.decode("utf-8", "replace")
+    return _UNSAFE.sub(_escaped, text).encode("utf-8")
+
+
+def _escaped(match: re.Match[str]) -> str:
+    character = match.group()
+    return character if character in "\t\n" else json.dumps(character)[1:-1]

@@ -236,9 +236,8 @@ class Caller:
         )
         if not is_refused:
             return state.attempts.refused(error)
-        self._control.stop(
-            ProviderRefused(f"{self._lane.name} refuses the request ({error.code}): {error.detail}")
-        )
+        reason = f"{self._lane.name} refuses the request ({error.code}): {error.detail}"
+        self._control.stop(ProviderRefused(reason), cause=error)
         return None
 
     def _after_answer(self, error: AnswerError, state: TicketState) -> Repair | GiveUp:
@@ -292,5 +291,6 @@ class Caller:
                 in_flight=self._lane.admission.in_flight,
                 limit=self._lane.admission.limit,
                 rate_per_s=self._lane.admission.rate_per_s(),
+                address=self._lane.address,
             )
         )

@@ -35,11 +35,18 @@ class RunControl:
         """Tell whether a stop was requested."""
         return self._reason is not None
 
-    def stop(self, reason: ForgeError) -> None:
-        """Request a stop; the first reason stays."""
+    def stop(self, reason: ForgeError, *, cause: BaseException | None = None) -> None:
+        """Request a stop; the first reason stays.
+
+        Arguments:
+            reason: why.
+            cause: the error that led to it, for whoever looks for a fault.
+        """
         if self._reason is not None:
             return
         self._reason = reason
+        if cause is not None:
+            reason.__cause__ = cause
         self._stopped.set()
         for scope in tuple(self._waits):
             scope.cancel()

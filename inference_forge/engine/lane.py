@@ -35,6 +35,7 @@ class Lane:
 
     Attributes:
         name: what messages call it.
+        address: method, host and path of its requests; empty when it sends none.
     """
 
     provider: Provider
@@ -42,6 +43,7 @@ class Lane:
     health: RunHealth
     cost_of: Callable[[Usage], Money | None]
     name: str = "the provider"
+    address: str = ""
 
 
 @dataclass(frozen=True, slots=True)

@@ -51,5 +51,6 @@ class OutageWatch:
             TryLater(
                 f"{reason}; the last try ended so: {error.detail}; --outage-budget allows "
                 f"{self._budget_s:g} s"
-            )
+            ),
+            cause=error,
         )

@@ -234,14 +234,14 @@ def test_failure_names_that_are_taken_are_prefixed(tmp_path: Path) -> None:
 
 
 def test_a_late_object_with_a_taken_name_fails(tmp_path: Path) -> None:
-    """JSON decides on the first block; the failure keeps the object."""
+    """JSON decides on the first 200 objects; the failure keeps the object."""
     written = write(
         tmp_path,
-        [labelled(obj('{"a":1}'))],
+        [labelled(obj('{"a":1}'))] * 200,
         [labelled(obj('{"MODEL":"x"}')), labelled(obj('{"a":2}')), labelled(obj('{"tokens":2}'))],
         to="jsonl",
     )
-    assert len(written.results.splitlines()) == 2
+    assert len(written.results.splitlines()) == 201
     first, second = map(json.loads, written.failures.splitlines())
     assert (first["MODEL"], first["error"], first["tokens"]) == ("x", "column_collision", 120)
     assert "'model'" in first["error_detail"]
@@ -360,15 +360,48 @@ def test_a_late_object_with_an_unknown_member_fails(tmp_path: Path) -> None:
     """The table cannot grow a column; the failure names the member."""
     written = write(
         tmp_path,
-        [labelled(obj('{"a":"1"}'))],
+        [labelled(obj('{"a":"1"}'))] * 200,
         [labelled(obj('{"a":"2","b":"3"}')), failed(obj('{"c":"4"}'))],
     )
-    assert len(written.results.splitlines()) == 2
+    assert len(written.results.splitlines()) == 201
     first, second = csv.DictReader(io.StringIO(written.failures))
     assert (first["a"], first["error"]) == ("2", "unknown_column")
     assert first["error_detail"].endswith("columns not in this table: b")
     assert second["error_detail"] == "no answer; columns not in this table: c"
     assert written.sink.late_failures == {"unknown_column": 1}
+
+
+@pytest.mark.parametrize("to", ["csv", "jsonl"])
+@pytest.mark.parametrize("size", [1, 3, 150, 10_000])
+def test_how_rows_are_cut_into_blocks_decides_nothing(tmp_path: Path, to: str, size: int) -> None:
+    """Who is answered first is chance; the same input must give the same columns."""
+    rows = [labelled(obj('{"a":1}'))] * 199
+    rows += [labelled(obj('{"b":1,"model":2}')), labelled(obj('{"a":1,"c":2}'))]
+    blocks = [rows[start : start + size] for start in range(0, len(rows), size)]
+    written = write(tmp_path, *blocks, to=to)
+    first = written.results.splitlines()[0]
+    assert first.startswith("a,b,model,forge_category" if to == "csv" else '{"a":1,"forge_')
+    assert written.sink.late_failures == ({"unknown_column": 1} if to == "csv" else {})
+
+
+def test_large_objects_do_not_wait_for_200(tmp_path: Path) -> None:
+    """A mebibyte of objects names the columns as well."""
+    large = labelled(obj(f'{{"a":"{"x" * 600_000}"}}'))
+    sink = open_sink(tmp_path / "out.csv", tmp_path / "bad.csv", columns=None)
+    sink.write_block([large])
+    assert sink._encoders is None
+    sink.write_block([large, labelled(obj('{"b":1}'))])
+    assert sink._encoders is not None
+    sink.publish()
+    assert (tmp_path / "out.csv").read_text().startswith("a,category")
+
+
+def test_rows_held_back_are_in_the_partial_file(tmp_path: Path) -> None:
+    """A run that is stopped before the columns are known leaves what it has."""
+    sink = open_sink(tmp_path / "out.csv", tmp_path / "bad.csv", columns=None)
+    sink.write_block([labelled(obj('{"a":1}'))])
+    assert sink.abandon() == (tmp_path / "out.csv.partial",)
+    assert (tmp_path / "out.csv.partial").read_text().startswith("a,category")
 
 
 def test_unreadable_rows_wait_for_the_first_object(tmp_path: Path) -> None:

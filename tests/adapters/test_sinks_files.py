@@ -51,7 +51,7 @@ def test_files_appear_only_when_whole(tmp_path: Path) -> None:
     results, failures = tmp_path / "out.jsonl", tmp_path / "bad.jsonl"
     sink = open_sink(results, failures, columns=None)
     assert names(tmp_path) == ["out.jsonl.partial"]
-    sink.write_block([GOOD])
+    sink.write_block([GOOD] * 200)
     assert names(tmp_path) == ["out.jsonl.partial"]
     sink.write_block([BAD])
     assert names(tmp_path) == ["bad.jsonl.partial", "out.jsonl.partial"]
@@ -400,7 +400,7 @@ def test_an_error_while_writing_names_the_file(
     monkeypatch.setattr(os, "fdopen", full)
     sink = open_sink(tmp_path / "out.jsonl", tmp_path / "bad.jsonl", columns=None)
     with pytest.raises(OutputError, match=r"out\.jsonl\.partial: cannot be written: No space"):
-        sink.write_block([GOOD])
+        sink.write_block([GOOD] * 200)
     sink.abandon()
 
 
@@ -615,7 +615,7 @@ def test_a_file_that_another_run_is_writing_is_not_touched(tmp_path: Path) -> No
         open_sink(path, tmp_path / "b.jsonl", columns=None)
     second = open_sink(tmp_path / "x.jsonl", path, columns=None)
     with pytest.raises(TryLater, match="another run is writing"):
-        second.write_block([BAD])
+        second.write_block([BAD] * 200)
     second.abandon()
     third = open_sink(tmp_path / "y.jsonl", path, columns=None)
     with pytest.raises(TryLater, match="another run is writing"):
@@ -644,8 +644,8 @@ def test_a_partial_file_that_was_replaced_is_not_made_final(tmp_path: Path) -> N
         (b"precious,notes\n1,2\n", True),
         (b"", False),
         (b"id,error,error_detail,attempts,tokens\n", False),
-        (gzip.compress(b'{"error":"x","error_detail":"y"}\n'), False),
-        (gzip.compress(b"precious"), True),
+        (gzip.compress(b'{"error":"x","error_detail":"y"}\n', mtime=0), False),
+        (gzip.compress(b"precious", mtime=0), True),
         (b"\x1f\x8bno gzip at all", True),
         (b"x" * 100_000 + b"error_detail", False),
     ],

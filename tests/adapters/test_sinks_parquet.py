@@ -144,14 +144,14 @@ def test_cells_of_text_are_columns_of_text(tmp_path: Path) -> None:
 
 def test_objects_are_spread_over_columns(tmp_path: Path) -> None:
     """The first rows decide; a row with other members fails, and its failure names them."""
-    rows = [labelled(obj('{"id":12345678901234567890123,"tags":["a"]}'))]
+    rows = [labelled(obj('{"id":12345678901234567890123,"tags":["a"]}'))] * 200
     sink = opened(tmp_path, None)
     sink.write_block(rows)
     sink.write_block([labelled(obj('{"id":1,"more":2}')), labelled(obj('{"tags":null}'))])
     sink.publish()
     assert sink.late_failures == {"unknown_column": 1}
     table = pq.read_table(tmp_path / "out.parquet").select(["id", "tags"])
-    assert table.to_pylist() == [
+    assert table.to_pylist()[199:] == [
         {"id": "12345678901234567890123", "tags": '["a"]'},
         {"id": "", "tags": ""},
     ]

@@ -2,21 +2,14 @@
 
 from __future__ import annotations
 
-import fcntl
 import io
-import os
-import pty
 import re
-import select
-import signal
-import struct
-import subprocess
-import termios
 from typing import TYPE_CHECKING
 
 import pytest
-from running import GOOD, command, forge, tickets
+from running import GOOD, forge, tickets
 from servers import Reply, ScriptedServer, completion, error
+from terminal import on_terminal
 
 from inference_forge.cli.display import NoticeLines, PlainLines, notice_of
 from inference_forge.events import (
@@ -155,34 +148,6 @@ def test_rich_can_be_asked_for_off_a_terminal(isolated: Path) -> None:
     assert done.code == 0
     assert "\x1b" not in done.err
     assert "text = text; id = id" in done.lines
-
-
-def on_terminal(
-    *args: object,
-    columns: int = 100,
-    stop_after: str | None = None,
-    environ: dict[str, str] | None = None,
-) -> tuple[int, str]:
-    """Run forge with stderr on a terminal; SIGINT once `stop_after` was shown."""
-    ours, theirs = pty.openpty()
-    fcntl.ioctl(theirs, termios.TIOCSWINSZ, struct.pack("HHHH", 24, columns, 0, 0))
-    env = {**os.environ, "TERM": "xterm-256color", **(environ or {})}
-    process = subprocess.Popen(
-        command(*args), stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL, stderr=theirs, env=env
-    )
-    os.close(theirs)
-    shown = b""
-    while select.select([ours], [], [], 20)[0]:
-        try:
-            chunk = os.read(ours, 65536)
-        except OSError:  # Linux says EIO when the other side is closed
-            break
-        shown += chunk
-        if stop_after is not None and re.search(stop_after.encode(), shown):
-            process.send_signal(signal.SIGINT)
-            stop_after = None
-    os.close(ours)
-    return process.wait(timeout=20), shown.decode()
 
 
 def test_the_bar_shows_the_run_and_nothing_of_the_tickets(isolated: Path) -> None:

@@ -13,7 +13,8 @@ from running import CANARY
 from servers import ScriptedServer, completion, error
 from typer.testing import CliRunner
 
-from inference_forge.cli.doctor import _encodable, doctor
+from inference_forge.cli.doctor import doctor
+from inference_forge.cli.streams import _encodable
 
 if TYPE_CHECKING:
     from pathlib import Path

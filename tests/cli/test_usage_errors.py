@@ -277,3 +277,17 @@ def test_a_failures_file_can_be_fed_in(isolated: Path) -> None:
     assert forge("classify", "in.csv").code == 3
     assert forge("classify", "in.failures.csv").code == 3
     assert (isolated / "in.failures.failures.csv").exists()
+
+
+@pytest.mark.parametrize("name", ["x" * 300 + ".csv", "x" * 240 + ".csv", "x" * 250 + ".csv"])
+def test_a_name_that_is_too_long_is_no_bug(isolated: Path, name: str) -> None:
+    """Results, failures or partial file: exit 5 before anything is sent, with the reason."""
+    tickets(isolated / "in.csv", "hello", "")
+    done = forge("classify", "in.csv", "-o", name)
+    assert (done.code, "File name too long" in done.last) == (5, True)
+
+
+def test_an_input_whose_name_is_too_long_is_no_bug() -> None:
+    """Exit 2 with the operating system's reason."""
+    done = forge("classify", "x" * 300 + ".csv")
+    assert (done.code, "File name too long" in done.last) == (2, True)

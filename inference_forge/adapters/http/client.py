@@ -87,14 +87,16 @@ def parse_base_url(base_url: str) -> httpx.URL:
     try:
         url = httpx.URL(base_url)
         url.host.encode("idna")  # what the resolver would otherwise stumble over later
-    except (httpx.InvalidURL, UnicodeError) as exc:
-        raise SettingsError(f"base URL cannot be parsed: {hint}") from exc
+    except (httpx.InvalidURL, UnicodeError):
+        # The cause quotes a part of the URL, which may be a key in a wrong place.
+        raise SettingsError(f"base URL cannot be parsed: {hint}") from None
     if url.userinfo:
         raise SettingsError("base URL contains credentials: pass the key by the environment")
     if "%" in url.host:  # httpx escapes what no host name may hold
         raise SettingsError(f"base URL cannot be parsed: {hint}")
     if url.scheme not in {"http", "https"} or not url.host:
-        raise SettingsError(f"base URL {base_url!r} has no http(s) host: {hint}")
+        shown = base_url.partition("?")[0].partition("#")[0]
+        raise SettingsError(f"base URL {shown!r} has no http(s) host: {hint}")
     if url.query or url.fragment:
         raise SettingsError(f"base URL for host {url.host} has a query or fragment: {hint}")
     return url
@@ -116,11 +118,12 @@ def environment_proxy(base_url: str) -> httpx.Proxy | None:
         return None
     try:
         return httpx.Proxy(address if "://" in address else f"http://{address}")
-    except (httpx.InvalidURL, ValueError) as exc:
+    except (httpx.InvalidURL, ValueError):
+        # The cause may quote the proxy's password.
         raise SettingsError(
             f"the proxy that the environment names for {url.scheme} is no http, https or socks5 "
             "URL: correct or unset the variable"
-        ) from exc
+        ) from None
 
 
 def _tls_context() -> ssl.SSLContext:

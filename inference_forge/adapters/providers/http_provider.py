@@ -101,6 +101,11 @@ class HttpProvider(ABC):
         return f"<{type(self).__name__} {self._preset.name} {self._model} at {self._host}>"
 
     @property
+    def address(self) -> str:
+        """Method, host and path of every request."""
+        return f"POST {self._host}{self._url.path}"
+
+    @property
     def model(self) -> str:
         """The model asked for."""
         return self._model
@@ -133,7 +138,8 @@ class HttpProvider(ABC):
         answer = self._read(reply, request)
         if manner != asked:
             self._keep(asked, manner)
-        return replace(answer, hints=hints) if hints is not None else answer
+        # Whatever a server echoes, its own name for the model goes into files, too.
+        return replace(answer, model=self._redact(answer.model), hints=hints)
 
     async def aclose(self) -> None:
         """Close all connections; idempotent."""

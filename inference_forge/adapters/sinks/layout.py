@@ -19,6 +19,7 @@ from inference_forge.adapters.sinks.options import OutputKind
 from inference_forge.adapters.sinks.table import TableEncoder
 from inference_forge.core.columns import resolve_column
 from inference_forge.core.json_text import load
+from inference_forge.core.terminal import safe_line
 from inference_forge.errors import UsageError
 from inference_forge.events import Warned
 from inference_forge.models import Failure, JsonRecord
@@ -65,7 +66,7 @@ class Layout:
 
     Raises:
         UsageError: `keep` or `drop` name a column that the input does not have, or the prefix
-            leads to a name that it has.
+            leads to a name that it has, or holds what no name should.
     """
 
     def __init__(
@@ -88,6 +89,7 @@ class Layout:
             has_truncated=options.has_truncated,
         )
         self._warnings: list[Warned] = []
+        _check_prefix(options.prefix or "")
         if columns is not None:
             self._check(columns)
 
@@ -175,6 +177,7 @@ class Layout:
                 # What is fed in again must read as it did.
                 guard=self._options.guard if added.names else CsvGuard.OFF,
                 has_bom=self._options.has_bom,
+                has_foreign_names=self._columns is None,
                 is_strict=is_strict,
             )
         return ObjectEncoder(
@@ -244,3 +247,12 @@ class Layout:
     def _warn(self, code: str, message: str) -> None:
         """Take note of something the user should know."""
         self._warnings.append(Warned(code, message))
+
+
+def _check_prefix(prefix: str) -> None:
+    """Refuse a prefix that would put line breaks or what a terminal acts on into names."""
+    if safe_line(prefix, len(prefix)) != prefix:
+        raise UsageError(
+            f"--prefix {prefix!r} holds a control character or one that cannot be seen; use "
+            "letters, digits and underscores."
+        )

@@ -3,9 +3,12 @@
 from __future__ import annotations
 
 from collections import Counter
+from contextlib import suppress
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
+from inference_forge.adapters.sinks.targets import FileTarget
+from inference_forge.errors import RunStopped
 from inference_forge.models import (
     Classification,
     Failure,
@@ -24,10 +27,16 @@ if TYPE_CHECKING:
     from inference_forge.adapters.sinks.optional import OptionalTarget
     from inference_forge.adapters.sinks.targets import Target
     from inference_forge.events import Warned
+    from inference_forge.models import Record, Row
 
 # While an input of objects has shown none that is readable, its rows are held back, because the
-# first object names the columns. An input of nothing else must not fill the memory.
+# first objects name the columns. An input of nothing else must not fill the memory.
 _MAX_HELD_BACK = 1_000
+
+# So many rows, or rows of so many bytes, name the columns of a file: how they happen to be cut
+# into blocks must not decide, or the same command would give other columns each time.
+_NAMING_ROWS = 200
+_NAMING_BYTES = 1024 * 1024
 
 # Encoders take resolved rows; those set aside have only their record.
 _PENDING = Failure("pending", "")
@@ -58,6 +67,8 @@ class FileSink:
         self._pending = pending
         self._encoders: Encoders | None = None
         self._held_back: list[ResolvedRow] = []
+        # Who reads a pipe wants the first row when it is there.
+        self._is_patient = isinstance(results, FileTarget)
         self._late_failures: Counter[str] = Counter()
 
     @property
@@ -92,7 +103,7 @@ class FileSink:
         """
         if self._pending is None:
             raise ValueError("no file was named for pending rows")
-        encoder = self._decided(tickets).pending
+        encoder = self._decided([*(row.row for row in self._held_back), *tickets]).pending
         rows = (ResolvedRow(t, _PENDING, None, cache_hit=False, spending=_NOTHING) for t in tickets)
         self._pending.write(encoder.head, _joined(map(encoder.row, rows)))
 
@@ -117,29 +128,36 @@ class FileSink:
 
     def abandon(self) -> tuple[Path, ...]:
         """Close without publishing; return the partial files that stay; idempotent."""
+        rows, self._held_back = self._held_back, []
+        # What stopped the run may keep these from being written, too.
+        with suppress(RunStopped, BrokenPipeError):
+            if rows:
+                self._write(rows)
         targets = (self._results, self._failures, self._pending)
         left = (target.abandon() for target in targets if target is not None)
         return tuple(path for path in left if path is not None)
 
     def _can_decide(self) -> bool:
         """Return whether the rows held back name the input's columns."""
-        return (
-            not self._layout.needs_rows
-            or len(self._held_back) > _MAX_HELD_BACK
-            or any(isinstance(row.row.record, JsonRecord) for row in self._held_back)
-        )
+        if not self._layout.needs_rows or len(self._held_back) >= _MAX_HELD_BACK:
+            return True
+        objects = _naming([row.row for row in self._held_back])
+        size = sum(len(record.raw) for record in objects)
+        is_enough = len(objects) == _NAMING_ROWS or size >= _NAMING_BYTES
+        return is_enough or (bool(objects) and not self._is_patient)
 
-    def _decided(self, rows: Sequence[ResolvedRow] | Sequence[Ticket]) -> Encoders:
+    def _decided(self, rows: Sequence[Row]) -> Encoders:
         """Return the encoders, decided by the first rows."""
         if self._encoders is None:
-            records = [row.record if isinstance(row, Ticket) else row.row.record for row in rows]
+            is_named = not self._layout.needs_rows
+            records: Sequence[Record] = [row.record for row in rows] if is_named else _naming(rows)
             self._encoders = self._layout.decide(records)
             self._put(self._results, self._encoders.results.head())
         return self._encoders
 
     def _write(self, rows: Sequence[ResolvedRow]) -> None:
         """Encode and append rows, each file in one go."""
-        encoders = self._decided(rows)
+        encoders = self._decided([row.row for row in rows])
         results: list[bytes] = []
         failed: list[ResolvedRow] = []
         for row in rows:
@@ -161,6 +179,19 @@ class FileSink:
         """Write bytes if there are any."""
         if data:
             target.write(data)
+
+
+def _naming(rows: Sequence[Row]) -> list[JsonRecord]:
+    """Return the objects that name the columns, the same in whatever blocks the rows come."""
+    found: list[JsonRecord] = []
+    size = 0
+    for row in rows[:_MAX_HELD_BACK]:
+        if len(found) == _NAMING_ROWS or size >= _NAMING_BYTES:
+            break
+        if isinstance(row.record, JsonRecord):
+            found.append(row.record)
+            size += len(row.record.raw)
+    return found
 
 
 def _joined(encoded: Iterable[bytes | Failure]) -> bytes:

@@ -37,6 +37,8 @@ class TableEncoder:
         is_kept: one flag per input column; None keeps all.
         guard: which cells are guarded against formulas.
         has_bom: whether the table begins with a byte order mark.
+        has_foreign_names: whether the columns' names come from another format, and so are guarded
+            like cells that do.
         is_strict: whether a row with an unknown column is refused; else what cannot be shown is
             named in the failure's detail.
     """
@@ -51,6 +53,7 @@ class TableEncoder:
         is_kept: Sequence[bool] | None,
         guard: CsvGuard,
         has_bom: bool,
+        has_foreign_names: bool,
         is_strict: bool,
     ) -> None:
         self._delimiter = format_.delimiter
@@ -63,9 +66,11 @@ class TableEncoder:
         self._triggers = frozenset() if guard is CsvGuard.OFF else TRIGGERS
         self._has_bom = has_bom
         self._is_strict = is_strict
+        is_guarded = guard is CsvGuard.ALL or (has_foreign_names and guard is CsvGuard.ADDED)
+        names = [guard_cell(name) for name in columns] if is_guarded else columns
         self._header = (
-            *self._keep(columns),
-            *(prefix + name for name in added.names),
+            *self._keep(names),
+            *(self._cell(prefix + name) for name in added.names),
         )
 
     def head(self) -> bytes:

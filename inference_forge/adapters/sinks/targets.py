@@ -10,6 +10,7 @@ import zlib
 from pathlib import Path
 from typing import TYPE_CHECKING, BinaryIO, Protocol
 
+from inference_forge.core.terminal import safe_rows
 from inference_forge.errors import OutputError, TryLater
 
 if TYPE_CHECKING:
@@ -141,6 +142,8 @@ class StreamTarget:
         path: the device as the user named it; None for a stream of the caller's, which is
             flushed and left open.
         is_gzip: whether what is written is packed.
+
+    On a terminal, characters that it would act on are shown as JSON's escapes.
     """
 
     def __init__(self, stream: BinaryIO, name: str, *, path: Path | None, is_gzip: bool) -> None:
@@ -148,6 +151,7 @@ class StreamTarget:
         self._name = name
         self._path = path
         self._packer = _packer() if is_gzip else None
+        self._is_terminal = not stream.closed and stream.isatty()
 
     def write(self, data: bytes) -> None:
         """Write and flush `data`.
@@ -156,6 +160,8 @@ class StreamTarget:
             OutputError: the stream refuses or is closed.
             BrokenPipeError: its reader has gone.
         """
+        if self._is_terminal:
+            data = safe_rows(data)
         self._put(self._packer.compress(data) if self._packer else data)
 
     def finish(self) -> None:
@@ -202,8 +208,13 @@ def open_target(path: Path, *, is_gzip: bool) -> Target:
 
 
 def is_device(path: Path) -> bool:
-    """Return whether something is at `path` that cannot be replaced: a device, FIFO or socket."""
-    return path.exists() and not path.is_file() and not path.is_dir()
+    """Return whether something is at `path` that cannot be replaced: a device, FIFO or socket.
+
+    Raises:
+        OutputError: nothing can be there, for example because the name is too long.
+    """
+    with translated(path):
+        return path.exists() and not path.is_file() and not path.is_dir()
 
 
 def resolved(path: Path) -> Path:
