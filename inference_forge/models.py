@@ -77,6 +77,7 @@ class Ticket:
         ticket_id: the id column's cell, for people; never used as a key.
         tenant: tenants never share answers; empty when there is no tenant column.
         is_truncated: whether `text` is only a part of the row's text.
+        context_chars: how many characters at the beginning of `text` come from context columns.
     """
 
     index: int
@@ -85,6 +86,12 @@ class Ticket:
     ticket_id: str | None = None
     tenant: str = ""
     is_truncated: bool = False
+    context_chars: int = 0
+
+    @property
+    def own_text(self) -> str:
+        """Return `text` without what comes from context columns."""
+        return self.text[self.context_chars :]
 
 
 @dataclass(frozen=True, slots=True)

@@ -7,7 +7,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from inference_forge.core.taxonomy import BUILT_IN, taxonomy_from_data
+from inference_forge.core.taxonomy import BUILT_IN
+from inference_forge.core.taxonomy_reading import taxonomy_from_data
 from inference_forge.models import Finish, ModelAnswer, Usage
 
 if TYPE_CHECKING:

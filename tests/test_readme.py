@@ -22,8 +22,9 @@ __all__ = ["isolated"]
 ROOT = Path(__file__).parent.parent
 README = (ROOT / "README.md").read_text(encoding="utf-8")
 COMMANDS = {
-    "": ("classify", "doctor", "runs", "simulate", "cache"),
+    "": ("classify", "doctor", "runs", "simulate", "cache", "taxonomy"),
     "cache": ("stats", "clear", "prune", "reparse"),
+    "taxonomy": ("init", "check", "show"),
 }
 
 
@@ -75,7 +76,12 @@ def test_every_command_named_in_the_docs_exists() -> None:
 
 
 @pytest.mark.parametrize(
-    "command", ["", *COMMANDS[""], *(f"cache {name}" for name in COMMANDS["cache"])]
+    "command",
+    [
+        "",
+        *COMMANDS[""],
+        *(f"{group} {name}" for group in ("cache", "taxonomy") for name in COMMANDS[group]),
+    ],
 )
 def test_every_option_is_in_the_readme_or_a_page_it_links(command: str) -> None:
     """A flag that is documented nowhere is a flag that nobody uses."""

@@ -57,11 +57,13 @@ class Choice:
         taxonomy: what is asked for.
         answering: who answers.
         fallback: who answers while the first is out; None for nobody.
+        summary_words: as `Asked.summary_words`.
     """
 
     taxonomy: Taxonomy
     answering: Answering
     fallback: Answering | None = None
+    summary_words: int | None = None
 
     def all(self) -> list[Answering]:
         """Return everybody who may answer, the first first."""

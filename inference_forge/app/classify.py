@@ -17,7 +17,7 @@ from inference_forge.app.deadline import seconds_until
 from inference_forge.app.history import recorded
 from inference_forge.app.input_run import InputRun
 from inference_forge.app.inputs import chosen_inputs
-from inference_forge.app.taxonomy_file import load_taxonomy
+from inference_forge.app.taxonomy_file import load_asked
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -38,11 +38,12 @@ def run_classify(job: ClassifyJob) -> list[InputResult]:
     """
     # All that is read before the event loop runs may block.
     inputs = chosen_inputs(job.inputs, job.loaded.settings, job.notices.note)
-    taxonomy = load_taxonomy(job.loaded.settings.taxonomy)
+    asked = load_asked(job.loaded.settings)
+    taxonomy = asked.taxonomy
     answering = open_answering(job.loaded, taxonomy, job.environ, job.notices.note)
     fallback = open_fallback(job.loaded, taxonomy, job.environ, job.notices.note)
     deadline_s = seconds_until(job.loaded.settings.deadline, datetime.now().astimezone())
-    choice = Choice(taxonomy, answering, fallback)
+    choice = Choice(taxonomy, answering, fallback, asked.summary_words)
     with recorded(job, answering) as watched:
         try:
             return anyio.run(_classify_all, watched, inputs, choice, deadline_s)

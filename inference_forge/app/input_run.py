@@ -206,4 +206,4 @@ class InputRun:
         return open_input(self.input, self.job.loaded.settings, self.job.stdin)
 
     def _open_outputs(self, source: TicketSource) -> OutcomeSink:
-        return open_outputs(self.job, self.input, source, self.choice.taxonomy)
+        return open_outputs(self.job, self.input, source, self.choice)

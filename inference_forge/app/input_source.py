@@ -50,6 +50,7 @@ def open_input(input_: Input, settings: Settings, stdin: BinaryIO | None) -> Tic
             text_columns=settings.text_column,
             id_column=settings.id_column,
             tenant_column=settings.tenant_column,
+            context_columns=settings.context_column,
             keeps_lines=preparation.needs_lines,
         )
 

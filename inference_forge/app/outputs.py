@@ -20,9 +20,9 @@ from inference_forge.errors import OutputError
 from inference_forge.settings.choices import OnLong
 
 if TYPE_CHECKING:
+    from inference_forge.app.answering import Choice
     from inference_forge.app.inputs import Input
     from inference_forge.app.job import ClassifyJob
-    from inference_forge.core.taxonomy import Taxonomy
     from inference_forge.ports import OutcomeSink, TicketSource
 
 
@@ -48,7 +48,7 @@ def lock_outputs(job: ClassifyJob, input_: Input) -> OutputLock | None:
 
 
 def open_outputs(
-    job: ClassifyJob, input_: Input, source: TicketSource, taxonomy: Taxonomy
+    job: ClassifyJob, input_: Input, source: TicketSource, choice: Choice
 ) -> OutcomeSink:
     """Return the sink for an input; a file is opened as its partial.
 
@@ -75,7 +75,8 @@ def open_outputs(
             "the new results too; remove it",
         )
     options = SinkOptions(
-        fields=taxonomy.field_names,
+        fields=choice.taxonomy.field_names,
+        summary_words=choice.summary_words,
         prefix=settings.prefix,
         has_reasoning=settings.keep_reasoning,
         has_truncated=settings.on_long is OnLong.TRUNCATE,

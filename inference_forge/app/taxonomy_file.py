@@ -1,15 +1,29 @@
-"""Reading a taxonomy file."""
+"""Reading a taxonomy file, and choosing what is asked of it."""
 
 from __future__ import annotations
 
 import tomllib
 from typing import TYPE_CHECKING
 
-from inference_forge.core.taxonomy import BUILT_IN, Taxonomy, taxonomy_from_data
+from inference_forge.core.asked import Asked, choose_fields_asked
+from inference_forge.core.taxonomy import BUILT_IN, Taxonomy
+from inference_forge.core.taxonomy_reading import taxonomy_from_data
 from inference_forge.errors import TaxonomyError
 
 if TYPE_CHECKING:
     from pathlib import Path
+
+    from inference_forge.settings import Settings
+
+
+def load_asked(settings: Settings) -> Asked:
+    """Return what the settings ask for: of which taxonomy, and which of its fields.
+
+    Raises:
+        TaxonomyError: as `load_taxonomy`.
+        SettingsError: a field is named that the taxonomy does not have, or none is left.
+    """
+    return choose_fields_asked(load_taxonomy(settings.taxonomy), settings.fields, settings.summary)
 
 
 def load_taxonomy(path: Path | None) -> Taxonomy:

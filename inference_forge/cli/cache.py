@@ -122,15 +122,26 @@ def reparse(
             show_default=False,
         ),
     ] = None,
+    fields: Annotated[
+        list[str] | None,
+        typer.Option(
+            "--fields",
+            metavar="TEXT",
+            help="The fields that were asked for. [default: all; env: FORGE_FIELDS]",
+            show_default=False,
+        ),
+    ] = None,
     cache_dir: CacheDir = None,
 ) -> None:
     """Read answers without a valid label again, and keep the labels found; makes no call."""
     from inference_forge.adapters.cache import reparse as reparse_cache  # noqa: PLC0415
-    from inference_forge.app.taxonomy_file import load_taxonomy  # noqa: PLC0415
+    from inference_forge.app.taxonomy_file import load_asked  # noqa: PLC0415
     from inference_forge.core.parse import AnswerParser  # noqa: PLC0415
 
-    settings, directory = _settings({"cache_dir": cache_dir, "taxonomy": taxonomy})
-    parser = AnswerParser(load_taxonomy(settings.taxonomy))
+    settings, directory = _settings(
+        {"cache_dir": cache_dir, "taxonomy": taxonomy, "fields": fields or None}
+    )
+    parser = AnswerParser(load_asked(settings).taxonomy)
     found = reparse_cache(directory, parser.parse)
     show(f"{found.unparsed:,} answers had no valid label; {found.parsed:,} of them have one now")
 

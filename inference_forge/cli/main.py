@@ -15,6 +15,7 @@ from inference_forge.cli.doctor import doctor
 from inference_forge.cli.runs import runs
 from inference_forge.cli.simulate import simulate
 from inference_forge.cli.streams import occupy_closed_descriptors, say, tolerated
+from inference_forge.cli.taxonomy import app as taxonomy_app
 from inference_forge.core.terminal import safe_line
 from inference_forge.errors import OutputError
 from inference_forge.version import version_text
@@ -37,6 +38,9 @@ app.command(name="doctor", short_help="Check what a run needs, and say what to d
 app.command(name="runs", short_help="List past runs and how they ended.")(runs)
 app.command(name="simulate", short_help="Serve a simulated model on 127.0.0.1.")(simulate)
 app.add_typer(cache_app, name="cache", short_help="Look at the answer cache, clear or prune it.")
+app.add_typer(
+    taxonomy_app, name="taxonomy", short_help="Make a taxonomy file, check it, show its prompt."
+)
 
 # typer carries its own copy of click since 0.2x; this is the base of the usage errors of either.
 _ClickException: Any = typer.BadParameter.__mro__[2]

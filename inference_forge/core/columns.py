@@ -1,9 +1,10 @@
-"""Decide which columns hold a ticket's text, its id and its tenant."""
+"""Decide which columns hold a ticket's text, its id, its tenant and its context."""
 
 from __future__ import annotations
 
 import difflib
 import re
+from collections import Counter
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
@@ -57,6 +58,7 @@ class ColumnChoice:
         tenant: position of the tenant column, None when none was asked for.
         reading: the same for people: `text = Subject + Description; id = Ticket ID`.
         has_title_only: True when only a title was found by name.
+        context: positions of the context columns, in the order in which they are sent.
     """
 
     text: tuple[int, ...]
@@ -64,6 +66,7 @@ class ColumnChoice:
     tenant: int | None
     reading: str
     has_title_only: bool = False
+    context: tuple[int, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -83,6 +86,7 @@ def choose_columns(
     text_columns: Sequence[str] = (),
     id_column: str | None = None,
     tenant_column: str | None = None,
+    context_columns: Sequence[str] = (),
 ) -> ColumnChoice:
     """Return which of the columns `names` are read.
 
@@ -95,6 +99,7 @@ def choose_columns(
             of that name, `Name[2]` for the second. Empty decides by name.
         id_column: the id column the user named; None decides by name.
         tenant_column: the tenant column the user named; None for no tenants.
+        context_columns: columns the user named to be sent before the text; as `text_columns`.
 
     Raises:
         UsageError: a named column does not exist, or no text column was found.
@@ -102,7 +107,7 @@ def choose_columns(
     comparable = [_comparable(i, name) for i, name in enumerate(compared or names)]
     has_title_only = False
     if text_columns:
-        text = _unique(i for wanted in text_columns for i in resolve_column(names, wanted))
+        text = _resolve_all(names, text_columns)
     else:
         body = _first(_find(comparable, BODY_NAMES), _find_ticket(comparable, cells))
         title = _first(
@@ -114,8 +119,9 @@ def choose_columns(
         raise UsageError(_nothing_found(names))
     ticket_id = resolve_column(names, id_column)[0] if id_column else _find_id(comparable)
     tenant = resolve_column(names, tenant_column)[0] if tenant_column else None
-    reading = _describe(names, text, ticket_id, tenant)
-    return ColumnChoice(text, ticket_id, tenant, reading, has_title_only)
+    context = _resolve_all(names, context_columns)
+    reading = _describe(names, text, ticket_id, tenant, context)
+    return ColumnChoice(text, ticket_id, tenant, reading, has_title_only, context)
 
 
 def resolve_column(names: Sequence[str], wanted: str) -> tuple[int, ...]:
@@ -143,6 +149,16 @@ def resolve_column(names: Sequence[str], wanted: str) -> tuple[int, ...]:
     near = difflib.get_close_matches(wanted, list(names), n=1)
     hint = f" Did you mean {near[0]!r}?" if near else ""
     raise UsageError(f"There is no column {wanted!r}.{hint} The input has: {list_names(names)}.")
+
+
+def find_column(names: Sequence[str], wanted: Sequence[str]) -> int | None:
+    """Return the position of the column with the best of the `wanted` names, None for none.
+
+    Arguments:
+        names: the input's column names.
+        wanted: names in lower case without spaces and marks, best first.
+    """
+    return _find([_comparable(i, name) for i, name in enumerate(names)], wanted)
 
 
 def list_names(names: Sequence[str]) -> str:
@@ -236,24 +252,34 @@ def _same_name(names: Sequence[str], position: int | None) -> tuple[int, ...]:
     return tuple(i for i, name in enumerate(names) if name == names[position])
 
 
-def _unique(positions: Iterable[int]) -> tuple[int, ...]:
-    """Return each position once, where it stood first."""
-    return tuple(dict.fromkeys(positions))
+def _resolve_all(names: Sequence[str], wanted: Iterable[str]) -> tuple[int, ...]:
+    """Return the position of each column once, where it was named first."""
+    return tuple(dict.fromkeys(i for one in wanted for i in resolve_column(names, one)))
 
 
 def _describe(
-    names: Sequence[str], text: Sequence[int], ticket_id: int | None, tenant: int | None
+    names: Sequence[str],
+    text: Sequence[int],
+    ticket_id: int | None,
+    tenant: int | None,
+    context: Sequence[int],
 ) -> str:
     """Return the choice for people."""
-    by_name = dict.fromkeys(names[i] for i in text)
-    counts = {name: sum(names[i] == name for i in text) for name in by_name}
-    shown = [f"{name} ({count} columns)" if count > 1 else name for name, count in counts.items()]
-    parts = ["text = " + " + ".join(shown)]
+    parts = ["text = " + _listed(names, text)]
     if ticket_id is not None:
         parts.append(f"id = {names[ticket_id]}")
     if tenant is not None:
         parts.append(f"tenant = {names[tenant]}")
+    if context:
+        parts.append("context = " + _listed(names, context))
     return "; ".join(parts)
+
+
+def _listed(names: Sequence[str], positions: Sequence[int]) -> str:
+    """Return the columns at `positions`, those of one name once with their number."""
+    counts = Counter(names[i] for i in positions)
+    shown = [f"{name} ({count} columns)" if count > 1 else name for name, count in counts.items()]
+    return " + ".join(shown)
 
 
 def _nothing_found(names: Sequence[str]) -> str:

@@ -12,6 +12,7 @@ from inference_forge.core.labels import LabelMatcher, fold_label
 from inference_forge.core.reasoning import MAX_REASONING_CHARS, split_reasoning
 from inference_forge.core.refusal import is_refusal
 from inference_forge.core.repeated import Repeated
+from inference_forge.core.several_labels import join_labels, split_labels
 from inference_forge.core.taxonomy import Field, FieldKind, Taxonomy
 from inference_forge.errors import AnswerError
 from inference_forge.models import Classification, Finish, ModelAnswer
@@ -47,6 +48,7 @@ class AnswerParser:
             for field in taxonomy.fields
             if field.kind is FieldKind.ENUM
         }
+        self._has_lists = any(field.is_multiple for field in taxonomy.fields)
 
     def parse(self, answer: ModelAnswer) -> Classification:
         """Return the classification that `answer` holds.
@@ -111,13 +113,15 @@ class AnswerParser:
 
     def _from_text(self, text: str) -> dict[str, str] | None:
         """Read an answer that holds no object: lines, a table, tags, or a label alone."""
-        found = self._reader.read(text)
+        # A list may go on in further lines, of which the reader would take the first for all.
+        found = {} if self._has_lists else self._reader.read(text)
         if self._closed and found.keys() >= self._closed:
             return self._validated({fold_label(name): value for name, value in found.items()})
         if len(self._fields) != 1 or self._fields[0].kind is not FieldKind.ENUM:
             return None
-        label = self._matchers[self._fields[0].name].match(text.strip(" \t\n\"'`.*"))
-        return None if label is None else {self._fields[0].name: label}
+        field, bare = self._fields[0], text.strip(" \t\n\"'`.*")
+        label = self._joined(field, bare) if field.is_multiple else self._label(field, bare)
+        return None if label is None else {field.name: label}
 
     def _validated(self, found: Mapping[str, Any]) -> dict[str, str]:
         return {
@@ -136,6 +140,8 @@ class AnswerParser:
         return values.pop()
 
     def _single_value(self, field: Field, value: object) -> str:
+        if field.is_multiple:
+            return self._labels(field, value)
         scalar = scalar_in(value)
         match field.kind:
             case FieldKind.ENUM:
@@ -155,6 +161,31 @@ class AnswerParser:
                 return one_line(scalar, field.max_words) if isinstance(scalar, str) else ""
             case _:
                 assert_never(field.kind)
+
+    def _labels(self, field: Field, value: object) -> str:
+        joined = self._joined(field, value)
+        if joined is None:
+            raise AnswerError(
+                "invalid_label",
+                f'"{field.name}" must be a list of at least one and at most {field.max_labels} '
+                f"of: {', '.join(field.label_names)}.",
+            )
+        return joined
+
+    def _joined(self, field: Field, value: object) -> str | None:
+        """Return the labels that a list, a text or one label names; None when it is no answer.
+
+        An empty list is the label `none`, where there is one.
+        """
+        given = value if isinstance(value, list) else [value]
+        parts: list[str | bool | None] = []
+        for scalar in map(scalar_in, given or ["none"]):
+            parts += split_labels(scalar) if isinstance(scalar, str) else [scalar]
+        named = [self._label(field, part) for part in parts]
+        labels = {label for label in named if label is not None}
+        if None in named or not 0 < len(labels) <= field.max_labels:
+            return None
+        return join_labels(labels)
 
     def _label(self, field: Field, scalar: str | bool | None) -> str | None:
         matcher = self._matchers[field.name]

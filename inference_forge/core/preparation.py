@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from collections import Counter
+from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING
 
 from inference_forge.core.cleaning import clean_parts
@@ -25,6 +26,7 @@ class Prepared:
         redacted: how many of each kind were replaced.
         is_cut: whether the text was shortened.
         is_too_long: whether it is longer than allowed and must not be sent.
+        context_chars: how many characters at the beginning of the text are context.
     """
 
     text: str = field(repr=False)
@@ -32,6 +34,7 @@ class Prepared:
     redacted: Mapping[Redaction, int] = field(default_factory=dict)
     is_cut: bool = False
     is_too_long: bool = False
+    context_chars: int = 0
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -60,25 +63,49 @@ class Preparation:
         """Whether texts must come from `join_kept`, with their line breaks."""
         return bool(self.clean)
 
-    def prepare(self, text: str) -> Prepared:
+    def prepare(self, text: str, *, context_chars: int = 0) -> Prepared:
         """Return what is sent of `text`.
 
         Cleaning comes first, then redaction, then the limit: what is cut off cannot hide a half
-        of what would have been redacted.
+        of what would have been redacted. Context comes from other columns than mails do: it is
+        redacted and counts against the limit, of which it gets a half at most, but is not
+        cleaned; without a text there is none.
 
         Arguments:
-            text: from `join_kept` when `needs_lines`, else normalised.
+            text: from `join_kept` when `needs_lines`, else normalised, behind the context.
+            context_chars: how many characters at its beginning are context.
         """
+        context, text = text[:context_chars], text[context_chars:]
         cleaned: frozenset[Cleaning] = frozenset()
-        redacted: Mapping[Redaction, int] = {}
         if self.clean:
             result = clean_parts(split_kept(text), self.clean)
             text, cleaned = join_parts(result.parts), result.kinds
-        if self.redact and text:
-            without = redact(text, self.redact)
-            text, redacted = without.text, without.counts
-        if self.max_chars is None or len(text) <= self.max_chars:
-            return Prepared(text, cleaned, redacted)
+        if not text:
+            return Prepared("", cleaned)
+        redacted: Counter[Redaction] = Counter()
+        if self.redact:
+            text = self._redacted(text, redacted)
+            context = self._redacted(context, redacted)
+        whole = Prepared(context + text, cleaned, redacted, context_chars=len(context))
+        if self.max_chars is None or len(whole.text) <= self.max_chars:
+            return whole
         if self.on_long is OnLong.FAIL:
-            return Prepared(text, cleaned, redacted, is_too_long=True)
-        return Prepared(shorten(text, self.max_chars), cleaned, redacted, is_cut=True)
+            return replace(whole, is_too_long=True)
+        context = _shortened_lines(context, self.max_chars // 2)
+        text = shorten(text, self.max_chars - len(context))
+        return replace(whole, text=context + text, is_cut=True, context_chars=len(context))
+
+    def _redacted(self, text: str, counts: Counter[Redaction]) -> str:
+        without = redact(text, self.redact)
+        counts.update(without.counts)
+        return without.text
+
+
+def _shortened_lines(lines: str, max_chars: int) -> str:
+    """Return whole lines, or the beginning of the first, in at most `max_chars` characters."""
+    if len(lines) <= max_chars:
+        return lines
+    end = lines.rfind("\n", 0, max_chars) + 1
+    if end or max_chars <= 1:
+        return lines[:end]
+    return shorten(lines.partition("\n")[0], max_chars - 1) + "\n"

@@ -1,21 +1,18 @@
-"""What a model is asked for: fields, their labels, and how a taxonomy file is read."""
+"""What a model is asked for: fields and their labels."""
 
 from __future__ import annotations
 
 import re
 from dataclasses import dataclass
 from enum import StrEnum
-from typing import TYPE_CHECKING, Any, Final
-
-from inference_forge.errors import TaxonomyError
-
-if TYPE_CHECKING:
-    from collections.abc import Mapping
+from typing import Final
 
 # The ranges are accents and vowel signs, Indic and Thai above all: parts of letters, but not \w.
-LABEL_NAME: Final = re.compile(
-    r"[^\W_][\w .&/+\u0300-\u036f\u064b-\u065f\u0900-\u0dff\u0e31-\u0e4e-]{0,63}"
-)
+LABEL_CHARACTERS: Final = r"\w .&/+\u0300-\u036f\u064b-\u065f\u0900-\u0dff\u0e31-\u0e4e-"
+"""What a label is made of, for a character class; nothing that parts labels in a list."""
+
+MAX_LABEL_CHARS: Final = 64
+LABEL_NAME: Final = re.compile(rf"[^\W_][{LABEL_CHARACTERS}]{{0,{MAX_LABEL_CHARS - 1}}}")
 """A label starts with a letter or digit, so that no label can be a formula in a spreadsheet."""
 
 FIELD_NAME: Final = re.compile(r"[a-z][a-z0-9_]{0,39}")
@@ -54,6 +51,7 @@ class Field:
         labels: allowed values of an enum, in the file's order; empty for other kinds.
         description: what the field means, for the model.
         max_words: cap on a text's length.
+        max_labels: how many labels of an enum a ticket can have at most.
     """
 
     name: str
@@ -61,11 +59,17 @@ class Field:
     labels: tuple[Label, ...] = ()
     description: str = ""
     max_words: int = SUMMARY_MAX_WORDS
+    max_labels: int = 1
 
     @property
     def label_names(self) -> tuple[str, ...]:
         """Return the allowed values, in the file's order."""
         return tuple(label.name for label in self.labels)
+
+    @property
+    def is_multiple(self) -> bool:
+        """Return whether a ticket can have several of the labels."""
+        return self.max_labels > 1
 
 
 @dataclass(frozen=True, slots=True)
@@ -75,12 +79,14 @@ class Taxonomy:
     Attributes:
         name: for people.
         fields: at least one.
-        notes: further advice to the model (language, house rules).
+        notes: further advice to the model (house rules, what is meant by a word).
+        language: what texts such as the summary are written in; empty leaves it to the model.
     """
 
     name: str
     fields: tuple[Field, ...]
     notes: str = ""
+    language: str = ""
 
     @property
     def field_names(self) -> tuple[str, ...]:
@@ -92,22 +98,24 @@ class Taxonomy:
         return next((field for field in self.fields if field.name == name), None)
 
     def canonical(self) -> list[object]:
-        """Return a JSON-ready form that does not depend on the order of labels."""
-        return [
-            [
-                [
-                    field.name,
-                    field.kind.value,
-                    field.description,
-                    field.max_words,
-                    sorted(
-                        [label.name, label.description, *label.examples] for label in field.labels
-                    ),
-                ]
-                for field in sorted(self.fields, key=lambda field: field.name)
-            ],
-            self.notes,
-        ]
+        """Return a JSON-ready form that does not depend on the order of labels.
+
+        What a taxonomy does not use leaves no trace in it, so that answers which were paid for
+        before there was such a thing are found again.
+        """
+        fields = [_canonical(field) for field in sorted(self.fields, key=lambda field: field.name)]
+        return [fields, self.notes, *([self.language] if self.language else [])]
+
+
+def _canonical(field: Field) -> list[object]:
+    return [
+        field.name,
+        field.kind.value,
+        field.description,
+        field.max_words,
+        sorted([label.name, label.description, *label.examples] for label in field.labels),
+        *([field.max_labels] if field.is_multiple else []),
+    ]
 
 
 SUMMARY_FIELD: Final = Field(
@@ -153,144 +161,3 @@ BUILT_IN: Final = Taxonomy(
     ),
 )
 """Used when no taxonomy file is given."""
-
-
-def taxonomy_from_data(data: Mapping[str, Any], *, source: str) -> Taxonomy:
-    """Build a taxonomy from a parsed TOML file.
-
-    Arguments:
-        data: `name`, `notes`, `summary` (true or false), and the tables `categories`,
-            `priorities` and `fields`. A label is a description, or a table with `description`
-            and `examples`. Without `priorities` the built-in four are used;
-            `priorities = false` leaves priority out.
-        source: what to call the file in errors.
-
-    Raises:
-        TaxonomyError: naming the key and what it should hold.
-    """
-    _refuse_unknown(
-        data, ("categories", "fields", "name", "notes", "priorities", "summary"), source
-    )
-    fields = [_category_field(data, source), *_priority_fields(data, source)]
-    fields += _own_fields(data.get("fields", {}), source)
-    if _flag(data.get("summary", True), source, "summary"):
-        fields.append(SUMMARY_FIELD)
-    names = [field.name for field in fields]
-    if len(set(names)) < len(names):
-        raise TaxonomyError(f"{source}: two fields have the same name: {', '.join(names)}")
-    return Taxonomy(
-        name=_text(data.get("name", source), source, "name"),
-        fields=tuple(fields),
-        notes=_text(data.get("notes", ""), source, "notes"),
-    )
-
-
-def _category_field(data: Mapping[str, Any], source: str) -> Field:
-    if "categories" not in data:
-        raise TaxonomyError(
-            f"{source}: no categories; add a table [categories] with lines like "
-            'billing = "invoices, refunds, prices"'
-        )
-    labels = _labels(data["categories"], source, "categories")
-    return Field(name="category", kind=FieldKind.ENUM, labels=labels)
-
-
-def _priority_fields(data: Mapping[str, Any], source: str) -> list[Field]:
-    priorities = data.get("priorities")
-    if priorities is None:
-        return [PRIORITY_FIELD]
-    if priorities is False:
-        return []
-    labels = _labels(priorities, source, "priorities")
-    return [Field(name="priority", kind=FieldKind.ENUM, labels=labels)]
-
-
-def _own_fields(data: object, source: str) -> list[Field]:
-    return [
-        _own_field(name, spec, source, f"fields.{name}")
-        for name, spec in _table(data, source, "fields").items()
-    ]
-
-
-def _own_field(name: str, spec: object, source: str, where: str) -> Field:
-    table = _table(spec, source, where)
-    if not FIELD_NAME.fullmatch(name) or name in RESERVED_FIELDS:
-        raise TaxonomyError(
-            f"{source}: [{where}] is not a usable field name; use lower-case letters, digits "
-            f"and _, and none of {', '.join(sorted(RESERVED_FIELDS))}"
-        )
-    _refuse_unknown(table, ("kind", "labels", "description", "max_words"), f"{source}: [{where}]")
-    try:
-        kind = FieldKind(table.get("kind", "enum"))
-    except ValueError:
-        raise TaxonomyError(
-            f"{source}: [{where}] kind is {table['kind']!r}; use enum, boolean or text"
-        ) from None
-    max_words = table.get("max_words", SUMMARY_MAX_WORDS)
-    if not isinstance(max_words, int) or isinstance(max_words, bool) or max_words < 1:
-        raise TaxonomyError(f"{source}: [{where}] max_words must be a whole number above 0")
-    is_enum = kind is FieldKind.ENUM
-    return Field(
-        name=name,
-        kind=kind,
-        labels=_labels(table.get("labels", {}), source, f"{where}.labels") if is_enum else (),
-        description=_text(table.get("description", ""), source, f"{where}.description"),
-        max_words=max_words,
-    )
-
-
-def _labels(data: object, source: str, where: str) -> tuple[Label, ...]:
-    labels = tuple(
-        _label(name, spec, source, f"{where}.{name}")
-        for name, spec in _table(data, source, where).items()
-    )
-    if len(labels) < 2:  # noqa: PLR2004 - one label leaves nothing to decide
-        raise TaxonomyError(f"{source}: [{where}] needs at least two labels")
-    folded = {label.name.casefold() for label in labels}
-    if len(folded) < len(labels):
-        raise TaxonomyError(f"{source}: [{where}] has labels that differ only in case")
-    return labels
-
-
-def _label(name: str, spec: object, source: str, where: str) -> Label:
-    if not LABEL_NAME.fullmatch(name) or name.endswith(" "):
-        raise TaxonomyError(
-            f"{source}: {where!r} is not a usable label; start with a letter or digit and use "
-            "letters, digits, spaces and _ . & / + - (at most 64 characters)"
-        )
-    if isinstance(spec, str):
-        return Label(name, " ".join(spec.split()))
-    table = _table(spec, source, where)
-    _refuse_unknown(table, ("description", "examples"), f"{source}: [{where}]")
-    examples = table.get("examples", [])
-    if not isinstance(examples, list) or not all(isinstance(text, str) for text in examples):
-        raise TaxonomyError(f"{source}: [{where}] examples must be a list of texts")
-    return Label(
-        name,
-        _text(table.get("description", ""), source, f"{where}.description"),
-        tuple(" ".join(text.split()) for text in examples),
-    )
-
-
-def _refuse_unknown(table: Mapping[str, Any], known: tuple[str, ...], where: str) -> None:
-    unknown = sorted(set(table) - set(known))
-    if unknown:
-        raise TaxonomyError(f"{where}: unknown key {unknown[0]!r}; known keys: {', '.join(known)}")
-
-
-def _table(data: object, source: str, where: str) -> dict[str, Any]:
-    if not isinstance(data, dict):
-        raise TaxonomyError(f"{source}: [{where}] must be a table")
-    return data
-
-
-def _text(data: object, source: str, where: str) -> str:
-    if not isinstance(data, str):
-        raise TaxonomyError(f"{source}: {where} must be a text")
-    return " ".join(data.split())
-
-
-def _flag(data: object, source: str, where: str) -> bool:
-    if not isinstance(data, bool):
-        raise TaxonomyError(f"{source}: {where} must be true or false")
-    return data

@@ -11,6 +11,9 @@ if TYPE_CHECKING:
 _PART_BREAK: Final = "\x1c"
 """Parts texts that are kept as they are; white space, so no normalised text holds it."""
 
+_JOINERS: Final = "\u200c\u200d"
+"""Format characters that Devanagari needs."""
+
 
 def normalise(text: str) -> str:
     """Return `text` in NFC, with every run of white space as one space and none at the ends.
@@ -38,6 +41,15 @@ def join_kept(parts: Iterable[str]) -> str:
     return _PART_BREAK.join(kept)
 
 
+def join_context(names: Iterable[str], values: Iterable[str]) -> str:
+    r"""Return what is sent before a text: `NAME: VALUE`, a line each, blank values left out.
+
+    Name and value are normalised, so that each stays on its line.
+    """
+    pairs = zip(map(normalise, names), map(normalise, values), strict=True)
+    return "".join([f"{name}: {value}\n" for name, value in pairs if value])
+
+
 def split_kept(text: str) -> list[str]:
     """Return the parts that `join_kept` joined, blank ones left out."""
     return text.split(_PART_BREAK)
@@ -46,3 +58,13 @@ def split_kept(text: str) -> list[str]:
 def _is_visible(character: str) -> bool:
     """Return whether the character can be seen; format and control characters cannot."""
     return character != " " and character.isprintable()
+
+
+def printable_line(text: str) -> str:
+    """Return `text` on one line, without control and invisible format characters."""
+    if text.isprintable():
+        return " ".join(text.split())
+    kept = (
+        char if char in _JOINERS or unicodedata.category(char)[0] != "C" else " " for char in text
+    )
+    return " ".join("".join(kept).split())

@@ -6,12 +6,13 @@ from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
 from inference_forge.core.complexity import complexity_of
+from inference_forge.core.several_labels import JoinedLabels
 from inference_forge.core.taxonomy import Field, FieldKind, Taxonomy
 from inference_forge.errors import AnswerError, CacheError
 from inference_forge.models import Classification, Complexity, ModelAnswer, RejectedRow, Ticket
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable, Sequence
+    from collections.abc import Callable, Container, Iterable, Sequence
 
     from inference_forge.core.fingerprint import Fingerprinter
     from inference_forge.core.parse import AnswerParser
@@ -82,7 +83,7 @@ class Lookup:
         )
         known = iter(
             KnownTicket(
-                ticket, key, complexity_of(ticket.text), hits.get(key) or hits.get(other), other
+                ticket, key, complexity_of(ticket.own_text), hits.get(key) or hits.get(other), other
             )
             for ticket, (key, other) in zip(tickets, pairs, strict=True)
         )
@@ -133,8 +134,10 @@ class Lookup:
             return None
 
 
-def _allowed_values(field: Field) -> frozenset[str] | None:
+def _allowed_values(field: Field) -> Container[str] | None:
     match field.kind:
+        case FieldKind.ENUM if field.is_multiple:
+            return JoinedLabels(field.label_names, field.max_labels)
         case FieldKind.ENUM:
             return frozenset(field.label_names)
         case FieldKind.BOOLEAN:

@@ -1,7 +1,15 @@
 """Validated settings, and where each of them was set."""
 
-from inference_forge.settings.choices import Cleaning, OnLong, Redaction, choices_in
-from inference_forge.settings.fields import CsvGuard, Doc, Order, ProgressStyle, Settings
+from inference_forge.settings.choices import (
+    Cleaning,
+    CsvGuard,
+    OnLong,
+    ProgressStyle,
+    Redaction,
+    SummaryMode,
+    choices_in,
+)
+from inference_forge.settings.fields import Doc, Order, Settings
 from inference_forge.settings.loading import (
     PROJECT_FILE,
     Loaded,
@@ -25,6 +33,7 @@ __all__ = [
     "Redaction",
     "Settings",
     "Spec",
+    "SummaryMode",
     "choices_in",
     "load_settings",
     "parse_duration",

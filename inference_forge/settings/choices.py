@@ -1,4 +1,4 @@
-"""What can be done to a ticket's text before it is sent."""
+"""What can be chosen where there are a few possibilities."""
 
 from __future__ import annotations
 
@@ -29,6 +29,31 @@ class OnLong(StrEnum):
 
     FAIL = "fail"
     TRUNCATE = "truncate"
+
+
+class SummaryMode(StrEnum):
+    """Who makes the summary."""
+
+    LLM = "llm"
+    EXTRACT = "extract"
+    NONE = "none"
+
+
+class CsvGuard(StrEnum):
+    """Which cells are guarded against being run as formulas by a spreadsheet."""
+
+    ALL = "all"
+    ADDED = "added"
+    OFF = "off"
+
+
+class ProgressStyle(StrEnum):
+    """How progress is shown on stderr."""
+
+    AUTO = "auto"
+    RICH = "rich"
+    PLAIN = "plain"
+    NONE = "none"
 
 
 def choices_in(annotation: Any) -> type[StrEnum] | None:

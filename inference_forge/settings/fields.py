@@ -12,7 +12,14 @@ from typing import Annotated
 
 from annotated_types import Ge, Gt, Le
 
-from inference_forge.settings.choices import Cleaning, OnLong, Redaction
+from inference_forge.settings.choices import (
+    Cleaning,
+    CsvGuard,
+    OnLong,
+    ProgressStyle,
+    Redaction,
+    SummaryMode,
+)
 
 
 class Order(StrEnum):
@@ -20,23 +27,6 @@ class Order(StrEnum):
 
     INPUT = "input"
     COMPLETION = "completion"
-
-
-class CsvGuard(StrEnum):
-    """Which cells are guarded against being run as formulas by a spreadsheet."""
-
-    ALL = "all"
-    ADDED = "added"
-    OFF = "off"
-
-
-class ProgressStyle(StrEnum):
-    """How progress is shown on stderr."""
-
-    AUTO = "auto"
-    RICH = "rich"
-    PLAIN = "plain"
-    NONE = "none"
 
 
 @dataclass(frozen=True, slots=True)
@@ -85,6 +75,10 @@ class Settings:
     tenant_column: Annotated[
         str | None, Doc("Column that keeps tenants' answers apart.", _INPUT)
     ] = None
+    context_column: Annotated[
+        tuple[str, ...],
+        Doc("Column to send before the text, as NAME: VALUE; repeat for several.", _INPUT),
+    ] = ()
     input_format: Annotated[
         str | None,
         Doc(
@@ -197,6 +191,13 @@ class Settings:
     taxonomy: Annotated[
         Path | None, Doc("Taxonomy file (TOML).", _MODEL, shown_default="built in")
     ] = None
+    fields: Annotated[
+        tuple[str, ...],
+        Doc("Ask for these fields only: category,priority.", _MODEL, shown_default="all"),
+    ] = ()
+    summary: Annotated[
+        SummaryMode, Doc("Summary by the model, taken from the text, or none.", _MODEL)
+    ] = SummaryMode.LLM
     max_output_tokens: Annotated[
         int, Ge(16), Le(1_000_000), Doc("Cap on one answer's tokens.", _MODEL)
     ] = 512

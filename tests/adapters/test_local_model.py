@@ -14,7 +14,8 @@ from inference_forge.adapters.local.features import features_of
 from inference_forge.adapters.local.model import Head
 from inference_forge.adapters.local.scorer import Scorer
 from inference_forge.adapters.local.shipped import shipped
-from inference_forge.core.taxonomy import BUILT_IN, Taxonomy, taxonomy_from_data
+from inference_forge.core.taxonomy import BUILT_IN, Taxonomy
+from inference_forge.core.taxonomy_reading import taxonomy_from_data
 from inference_forge.errors import TaxonomyError
 
 PETS = {

@@ -211,3 +211,14 @@ def test_failure_columns_are_recognised_at_the_end_only(names: list[str], expect
 def test_text_is_told_from_codes(cells: list[str], expected: bool) -> None:
     """Sentences are text; numbers and codes are not."""
     assert reads_like_text(cells) is expected
+
+
+def test_context_columns_are_named_like_text_columns() -> None:
+    """All of a name, one of it, or misspelt; and they are told."""
+    names = ["Subject", "Body", "Tag", "Tag", "Product Line"]
+    choice = choose_columns(names, context_columns=["Tag", "product_line", "Tag[1]"])
+    assert choice.context == (2, 3, 4)
+    assert choice.reading == "text = Subject + Body; context = Tag (2 columns) + Product Line"
+    assert choose_columns(names).context == ()
+    with pytest.raises(UsageError, match="There is no column 'Prodct'"):
+        choose_columns(names, context_columns=["Prodct"])

@@ -2,9 +2,21 @@
 
 from __future__ import annotations
 
+import hashlib
+import json
+import tomllib
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+
+from inference_forge.core.fingerprint import Fingerprinter
 from inference_forge.core.prompt import answer_schema, build_prompt
 from inference_forge.core.taxonomy import BUILT_IN, Field, FieldKind, Label, Taxonomy
+from inference_forge.core.taxonomy_reading import taxonomy_from_data
 from inference_forge.models import Message
+
+SHOP = Path(__file__).parent.parent.parent / "examples/taxonomy.toml"
 
 TAXONOMY = Taxonomy(
     "t",
@@ -21,6 +33,11 @@ TAXONOMY = Taxonomy(
     notes="Answer in English.",
 )
 PROMPT = build_prompt(TAXONOMY, max_output_tokens=99)
+
+
+def read_taxonomy(file: Path) -> Taxonomy:
+    """Return the taxonomy in a file."""
+    return taxonomy_from_data(tomllib.loads(file.read_text(encoding="utf-8")), source=file.name)
 
 
 def test_every_field_label_and_note_is_described() -> None:
@@ -86,3 +103,41 @@ def test_an_empty_answer_is_asked_again_as_it_was() -> None:
     """An empty assistant message would be refused by some providers."""
     request = PROMPT.request("text", "f3nc3")
     assert PROMPT.repair(request, " \n", "The answer was empty.") is request
+
+
+def test_texts_are_wanted_in_a_language() -> None:
+    """Before the notes; labels stay as they are."""
+    lines = build_prompt(replace(TAXONOMY, language="Hindi"), max_output_tokens=9).system
+    assert lines.splitlines()[-2:] == [
+        "Write texts in Hindi, whatever the ticket's language; labels stay as they are.",
+        "Answer in English.",
+    ]
+
+
+@pytest.mark.parametrize(
+    ("file", "prompt", "schema", "fingerprint"),
+    [
+        (
+            None,
+            "ed743329d514f8cc6c94a737587e48136447faff44a185ff98ce0ac16a784c94",
+            "56ba29324b891951f7a24b66c62cc656daa05e6cf1795ece136d2dcfd094a701",
+            "29141eb8d81e8c609ed8367dbb3e8119e1cb5825f4c3df57330703bd82795946",
+        ),
+        (
+            SHOP,
+            "f6562de4e82bca8d798e7afd1cee0686683209be5d14efd7608ecb80b0e2416e",
+            "20cb6f84b1cb9b6885d4cdbee5ae8e239de10e919f279d48be8c20a0617037ed",
+            "006cc6b9794eaec29bc5ec2f7b80012cc2bbd5211b0a2a5838b9d3f119f7fccf",
+        ),
+    ],
+)
+def test_prompts_and_keys_stay_what_they_were(
+    file: Path | None, prompt: str, schema: str, fingerprint: str
+) -> None:
+    """Whoever changes them makes every cached answer worthless, and must raise the version."""
+    taxonomy = BUILT_IN if file is None else read_taxonomy(file)
+    made = build_prompt(taxonomy, max_output_tokens=512)
+    assert hashlib.sha256(made.system.encode()).hexdigest() == prompt
+    assert hashlib.sha256(json.dumps(made.schema).encode()).hexdigest() == schema
+    key = Fingerprinter(taxonomy=taxonomy, model="m", generation={}).of("x", "")
+    assert key.hex() == fingerprint

@@ -16,8 +16,8 @@ from inference_forge.core.taxonomy import (
     FieldKind,
     Label,
     Taxonomy,
-    taxonomy_from_data,
 )
+from inference_forge.core.taxonomy_reading import taxonomy_from_data
 from inference_forge.errors import TaxonomyError
 
 TWO = {"a": "first", "b": "second"}
@@ -133,6 +133,16 @@ def test_unusable_labels_are_refused(label: str) -> None:
         ({"categories": TWO, "summary": "no"}, "t: summary must be true or false"),
         ({"categories": TWO, "name": 1}, "t: name must be a text"),
         ({"categories": TWO, "notes": []}, "t: notes must be a text"),
+        ({"categories": TWO, "language": 1}, "t: language must be a text"),
+        ({"categories": TWO, "max_labels": 0}, "t: max_labels must be a whole number above 0"),
+        (
+            {"categories": TWO, "fields": {"x": {"labels": TWO, "max_labels": "2"}}},
+            r"t: \[fields.x\] max_labels must be a whole number above 0",
+        ),
+        (
+            {"categories": TWO, "fields": {"x": {"kind": "text", "max_labels": 2}}},
+            r"t: \[fields.x\] max_labels is for fields of kind enum; leave it out",
+        ),
         ({"categories": TWO, "fields": []}, r"\[fields\] must be a table"),
         ({"categories": TWO, "fields": {"x": 1}}, r"\[fields.x\] must be a table"),
         ({"categories": TWO, "fields": {"X": {}}}, "is not a usable field name"),
@@ -164,3 +174,33 @@ def test_forges_own_columns_are_no_field_names(name: str) -> None:
     """A taxonomy cannot overwrite `tokens` or `error`."""
     with pytest.raises(TaxonomyError, match="is not a usable field name"):
         taxonomy_from_data({"categories": TWO, "fields": {name: {"kind": "text"}}}, source="t")
+
+
+def test_tickets_can_have_several_labels() -> None:
+    """Categories and own fields; as many as there are is enough."""
+    data = {"categories": TWO, "max_labels": 9, "fields": {"x": {"labels": TWO, "max_labels": 1}}}
+    taxonomy = taxonomy_from_data(data, source="t")
+    found = [(field.name, field.max_labels, field.is_multiple) for field in taxonomy.fields]
+    assert found == [
+        ("category", 2, True), ("priority", 1, False), ("x", 1, False), ("summary", 1, False),
+    ]  # fmt: skip
+
+
+@pytest.mark.parametrize("label", ["a; b", "a, b", "a|b", "a\nb"])
+def test_no_label_holds_what_parts_labels(label: str) -> None:
+    """A joined value could not be split again."""
+    with pytest.raises(TaxonomyError, match="is not a usable label"):
+        taxonomy_from_data({"categories": {label: "", "other": ""}}, source="t")
+
+
+def test_what_is_not_used_leaves_no_trace() -> None:
+    """What was paid for before there were several labels and a language is found again."""
+    data = {"categories": TWO, "priorities": False, "summary": False}
+    plain = taxonomy_from_data(data, source="t").canonical()
+    assert plain == [[["category", "enum", "", 20, [["a", "first"], ["b", "second"]]]], ""]
+    assert taxonomy_from_data({**data, "max_labels": 1}, source="t").canonical() == plain
+    several = taxonomy_from_data({**data, "max_labels": 2}, source="t").canonical()
+    spoken = taxonomy_from_data({**data, "language": "Hindi"}, source="t").canonical()
+    noted = taxonomy_from_data({**data, "notes": "Hindi"}, source="t").canonical()
+    forms = [plain, several, spoken, noted]
+    assert len({repr(form) for form in forms}) == len(forms)

@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from inference_forge.core.text import join_parts, normalise
+from inference_forge.core.text import join_context, join_parts, normalise, printable_line
 
 
 @pytest.mark.parametrize(
@@ -48,3 +48,18 @@ def test_blank_parts_leave_no_line() -> None:
     """Parts are joined by a newline and blank ones are left out."""
     assert join_parts(["Subject ", " ", "first\nsecond"]) == "Subject\nfirst second"
     assert join_parts(["", " "]) == ""
+
+
+def test_context_is_a_line_for_each_value() -> None:
+    """Names and values stay on their line; blank values are left out."""
+    names = ["Product", "Plan\n", "Region", "Empty"]
+    values = [" Kettle\n 3 ", "\u202egold", "  ", ""]
+    assert join_context(names, values) == "Product: Kettle 3\nPlan: \u202egold\n"
+    assert join_context([], []) == ""
+
+
+def test_a_printable_line_holds_nothing_invisible_but_joiners() -> None:
+    """They are part of a letter in Devanagari."""
+    assert printable_line("a\x1b[1m\u202e b\n\tc") == "a [1m b c"
+    assert printable_line("क्\u200dष\u200b") == "क्\u200dष"
+    assert printable_line(" plain  text ") == "plain text"

@@ -5,6 +5,7 @@ from __future__ import annotations
 import pytest
 from engine_rig import NOW_UNIX_S, VALUES, Rig, by_text, entry, virtual_time
 from fakes import (
+    RECORD,
     USAGE,
     ListSource,
     MemoryCache,
@@ -16,13 +17,15 @@ from fakes import (
 
 from inference_forge.core.fingerprint import Fingerprinter
 from inference_forge.core.parse import AnswerParser
-from inference_forge.core.taxonomy import Field, FieldKind, Taxonomy
+from inference_forge.core.taxonomy import BUILT_IN, Field, FieldKind, Label, Taxonomy
 from inference_forge.engine.lookup import KnownTicket, Lookup
 from inference_forge.errors import OutputError
 from inference_forge.models import (
     Classification,
+    Complexity,
     Finish,
     ModelAnswer,
+    Ticket,
 )
 
 
@@ -200,3 +203,44 @@ def test_a_cached_boolean_must_be_one() -> None:
         cache.entries[fingerprinter.of(f"t{number}", "")] = entry("", {"urgent": value})
     known = [item for item in lookup(tickets(["t0", "t1", "t2"])) if isinstance(item, KnownTicket)]
     assert [item.hit is not None for item in known] == [True, True, False]
+
+
+def test_several_labels_are_a_hit_when_all_are_allowed() -> None:
+    """In their order, and no more than a ticket can have; anything else is read again."""
+    labels = (Label("a1"), Label("b1"), Label("c1"))
+    taxonomy = Taxonomy("t", (Field("tags", FieldKind.ENUM, labels, max_labels=2),))
+    fingerprinter = Fingerprinter(taxonomy=taxonomy, model="m", generation={})
+    cache = MemoryCache()
+    lookup = Lookup(
+        cache=cache,
+        fingerprinter=fingerprinter,
+        parser=AnswerParser(taxonomy),
+        taxonomy=taxonomy,
+        not_before=0.0,
+        warn=lambda code, message: pytest.fail(f"{code}: {message}"),
+    )
+    values = ["a1; c1", "b1", "c1; a1", "a1; b1; c1", "a1; x1", ""]
+    for number, value in enumerate(values):
+        cache.entries[fingerprinter.of(f"t{number}", "")] = entry("", {"tags": value})
+    known = lookup(tickets([f"t{number}" for number in range(len(values))]))
+    hits = [item.hit is not None for item in known if isinstance(item, KnownTicket)]
+    assert hits == [True, True, False, False, False, False]
+
+
+def test_context_does_not_count_for_complexity() -> None:
+    """It is about how much the ticket says."""
+    fingerprinter = Fingerprinter(taxonomy=BUILT_IN, model="m", generation={})
+    lookup = Lookup(
+        cache=MemoryCache(),
+        fingerprinter=fingerprinter,
+        parser=AnswerParser(BUILT_IN),
+        taxonomy=BUILT_IN,
+        not_before=0.0,
+        warn=lambda code, message: pytest.fail(f"{code}: {message}"),
+    )
+    context = f"Product: {'word ' * 20}\n"
+    text = context + "It is broken"
+    (known,) = lookup([Ticket(0, text, RECORD, context_chars=len(context))])
+    assert isinstance(known, KnownTicket)
+    assert known.complexity is Complexity.SIMPLE
+    assert known.key == fingerprinter.of(text, "")

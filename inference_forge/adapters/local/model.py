@@ -13,8 +13,8 @@ from inference_forge.adapters.local.features import features_of
 from inference_forge.adapters.local.learn import learn
 from inference_forge.adapters.local.scorer import Scorer
 from inference_forge.adapters.local.shipped import shipped
-from inference_forge.adapters.local.summary import REVISION as SUMMARY_REVISION
-from inference_forge.adapters.local.summary import summarise
+from inference_forge.core.summary import REVISION as SUMMARY_REVISION
+from inference_forge.core.summary import extract_summary, summarise
 from inference_forge.core.taxonomy import FieldKind
 from inference_forge.errors import TaxonomyError
 
@@ -115,7 +115,7 @@ class LocalModel:
     def _summary(self, text: str, values: dict[str, str], max_words: int) -> str:
         """Return the sentence that speaks most for the first field's label."""
         if not self._heads:
-            return summarise(text, lambda _: 0.0, max_words=max_words)
+            return extract_summary(text, max_words=max_words)
         name, head = next(iter(self._heads.items()))
         label, lexicon = values[name], self._lexicon
 

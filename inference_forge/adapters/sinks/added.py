@@ -6,6 +6,8 @@ from decimal import Decimal
 from typing import TYPE_CHECKING, Protocol
 
 from inference_forge.core.columns import FAILURE_COLUMNS
+from inference_forge.core.summary import extract_summary
+from inference_forge.core.taxonomy import SUMMARY_FIELD
 from inference_forge.models import Classification, Failure, Ticket
 
 if TYPE_CHECKING:
@@ -39,15 +41,24 @@ class ResultColumns:
         fields: the taxonomy's field names.
         has_reasoning: whether the model's reasoning is added at the end.
         has_truncated: whether it is added behind all others if the text was sent in part only.
+        summary_words: most words of a summary that is taken from the ticket's own text; None
+            for none.
     """
 
     def __init__(
-        self, fields: tuple[str, ...], *, has_reasoning: bool, has_truncated: bool = False
+        self,
+        fields: tuple[str, ...],
+        *,
+        has_reasoning: bool,
+        has_truncated: bool = False,
+        summary_words: int | None = None,
     ) -> None:
         self._fields = fields
+        self._summary_words = summary_words
         self._has_reasoning = has_reasoning
         self._has_truncated = has_truncated
-        self.names: tuple[str, ...] = fields + _RUN_COLUMNS
+        extracted = () if summary_words is None else (SUMMARY_FIELD.name,)
+        self.names: tuple[str, ...] = fields + extracted + _RUN_COLUMNS
         if has_reasoning:
             self.names += ("reasoning",)
         if has_truncated:
@@ -60,6 +71,9 @@ class ResultColumns:
             raise TypeError("only classified rows go into the results")
         cost = row.spending.cost
         values: list[Value] = [*map(answer.values.get, self._fields)]
+        if self._summary_words is not None:
+            text = row.row.own_text if isinstance(row.row, Ticket) else ""
+            values.append(extract_summary(text, max_words=self._summary_words))
         values += (
             row.complexity,
             row.cache_hit,

@@ -87,6 +87,7 @@ class Layout:
             options.fields,
             has_reasoning=options.has_reasoning,
             has_truncated=options.has_truncated,
+            summary_words=options.summary_words,
         )
         self._warnings: list[Warned] = []
         _check_prefix(options.prefix or "")

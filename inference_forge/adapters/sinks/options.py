@@ -52,7 +52,9 @@ class SinkOptions:
     """What is written besides the input's own columns, and how.
 
     Attributes:
-        fields: the taxonomy's field names, in order.
+        fields: the names of the fields that were asked for, in order.
+        summary_words: most words of a summary that is taken from the ticket's own text and
+            written behind the fields; None for none.
         prefix: put before every added column; None adds `forge_` only when a name is taken.
         has_reasoning: whether a column `reasoning` is added at the end.
         has_truncated: whether a column `truncated` is added behind all others.
@@ -63,6 +65,7 @@ class SinkOptions:
     """
 
     fields: tuple[str, ...] = DEFAULT_FIELDS
+    summary_words: int | None = None
     prefix: str | None = None
     has_reasoning: bool = False
     has_truncated: bool = False

@@ -42,6 +42,7 @@ def by_number(wanted: WantedColumns) -> WantedColumns:
         text=tuple(map(_by_number, wanted.text)),
         ticket_id=wanted.ticket_id and _by_number(wanted.ticket_id),
         tenant=wanted.tenant and _by_number(wanted.tenant),
+        context=tuple(map(_by_number, wanted.context)),
     )
 
 
@@ -123,6 +124,7 @@ def _has_columns(line: str, delimiter: str, wanted: WantedColumns) -> bool:
             text_columns=wanted.text,
             id_column=wanted.ticket_id,
             tenant_column=wanted.tenant,
+            context_columns=wanted.context,
         )
     except UsageError:
         return False

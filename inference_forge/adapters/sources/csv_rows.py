@@ -6,6 +6,7 @@ from dataclasses import replace
 from itertools import islice
 from typing import TYPE_CHECKING
 
+from inference_forge.adapters.sources.context import context_of
 from inference_forge.adapters.sources.csv_damage import BadRecord
 from inference_forge.adapters.sources.csv_header import (
     by_number,
@@ -89,6 +90,7 @@ class CsvRows:
             self._first = self._records.read_batch()
         self._choice = self._choose(wanted)
         self.reading = self._choice.reading
+        self._context = context_of(self.columns, self._choice.context)
         self._index = 0
         self._rejected_in_a_row = 0
         self._last_rejected = -1
@@ -148,7 +150,10 @@ class CsvRows:
                 continue
             ticket_id = (record[id_at].strip() or None) if id_at is not None else None
             tenant = record[tenant_at].strip() if tenant_at is not None else ""
-            rows.append(Ticket(index, text, cells, ticket_id, tenant))
+            context = self._context.of_row(record) if self._context else ""
+            rows.append(
+                Ticket(index, context + text, cells, ticket_id, tenant, context_chars=len(context))
+            )
         self._index = index + 1
         return rows
 
@@ -224,6 +229,7 @@ class CsvRows:
                 text_columns=wanted.text,
                 id_column=wanted.ticket_id,
                 tenant_column=wanted.tenant,
+                context_columns=wanted.context,
             )
         except UsageError as exc:
             raise explain(

@@ -46,6 +46,7 @@ class FieldChoice:
         tenant: path of the tenant, None when none was asked for.
         reading: the same for people.
         has_title_only: True when only a title was found by name.
+        context: names and paths of the context fields, in the order in which they are sent.
     """
 
     text: tuple[Path, ...]
@@ -53,6 +54,7 @@ class FieldChoice:
     tenant: Path | None
     reading: str
     has_title_only: bool
+    context: tuple[tuple[str, Path], ...] = ()
 
     @property
     def has_body_at_top(self) -> bool:
@@ -93,6 +95,7 @@ def choose_fields(objects: Sequence[dict[str, Any]], wanted: WantedColumns) -> F
         tenant=None if best.tenant is None else places[best.tenant],
         reading=best.reading,
         has_title_only=best.has_title_only,
+        context=tuple((names[i], places[i]) for i in best.context),
     )
 
 
@@ -113,6 +116,7 @@ def _try_choice(
             text_columns=wanted.text,
             id_column=wanted.ticket_id,
             tenant_column=wanted.tenant,
+            context_columns=wanted.context,
         )
     except UsageError as exc:
         return exc
@@ -149,7 +153,8 @@ def _paths(objects: Sequence[dict[str, Any]], wanted: WantedColumns) -> dict[str
                 deeper += [(path, part) for part in nested if isinstance(part, dict)]
         level = list(islice(deeper, _MAX_NAMES))
     paths = dict(islice(found.items(), _MAX_NAMES))
-    for name in filter(None, (*wanted.text, wanted.ticket_id, wanted.tenant)):
+    named_columns = (*wanted.text, wanted.ticket_id, wanted.tenant, *wanted.context)
+    for name in filter(None, named_columns):
         named = found.get(name) or indexed_path(name, found, objects)
         if named:
             paths[name] = named

@@ -15,6 +15,7 @@ from inference_forge.adapters.sources.json_repeats import RepeatedMembers
 from inference_forge.adapters.sources.source import EMPTY_TEXT, rejected, title_only
 from inference_forge.core.columns import FAILURE_COLUMNS, has_failure_columns
 from inference_forge.core.json_text import JsonTextError, load
+from inference_forge.core.text import join_context
 from inference_forge.errors import InputError, UsageError
 from inference_forge.models import JsonRecord, RejectedRow, Ticket
 
@@ -170,7 +171,8 @@ class JsonRows:
         # A member at the top is got by its key; no member has a nested one's path for a key.
         self._text = [(path[0] if len(path) == 1 else path, path) for path in choice.text]
         self._id_path, self._tenant_path = choice.ticket_id, choice.tenant
-        read = [path[0] for path in (*choice.text, choice.tenant) if path]
+        context = [path for _, path in choice.context]
+        read = [path[0] for path in (*choice.text, choice.tenant, *context) if path]
         self._repeated = RepeatedMembers(str(key) for key in read)
 
     def _choose_late(self, items: Sequence[bytes | BadItem]) -> None:
@@ -242,7 +244,16 @@ class JsonRows:
             return RejectedRow(index, JsonRecord(raw), EMPTY_TEXT)
         ticket_id = name_at(raw, value, self._id_path) if self._id_path else None
         tenant = tenant_at(raw, value, self._tenant_path) if self._tenant_path else ""
-        return Ticket(index, text, JsonRecord(raw), ticket_id, tenant)
+        context = self._context_of(raw, value)
+        record = JsonRecord(raw)
+        return Ticket(index, context + text, record, ticket_id, tenant, context_chars=len(context))
+
+    def _context_of(self, raw: bytes, value: dict[Any, Any]) -> str:
+        """Return what is sent before the text of an object."""
+        if self._choice is None or not self._choice.context:
+            return ""
+        names, paths = zip(*self._choice.context, strict=True)
+        return join_context(names, [text_at(raw, value, path) for path in paths])
 
     def _row_again(self, index: int, item: bytes) -> Row:
         """Return the row for an item that could not be read in an earlier run."""

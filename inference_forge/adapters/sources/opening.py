@@ -57,6 +57,7 @@ def open_source(
     text_columns: Sequence[str] = (),
     id_column: str | None = None,
     tenant_column: str | None = None,
+    context_columns: Sequence[str] = (),
     keeps_lines: bool = False,
 ) -> FileSource:
     """Open the tickets in `path` and decide which columns are read.
@@ -78,13 +79,16 @@ def open_source(
         text_columns: columns of the text, joined in this order; empty decides by name.
         id_column: the id column; None decides by name.
         tenant_column: the tenant column; None for no tenants.
+        context_columns: columns that are sent before the text, in this order.
         keeps_lines: whether texts keep their line breaks, as `PreparedSource` may need them.
 
     Raises:
         UsageError: an argument is wrong, the format is unknown, or no text column was found.
         InputError: the input cannot be read.
     """
-    wanted = WantedColumns(tuple(text_columns), id_column, tenant_column, keeps_lines)
+    wanted = WantedColumns(
+        tuple(text_columns), id_column, tenant_column, tuple(context_columns), keeps_lines
+    )
     checked_encoding, checked_delimiter = check_encoding(encoding), check_delimiter(delimiter)
     stream = open_bytes(path, stdin)
     try:

@@ -16,6 +16,7 @@ from inference_forge.adapters.sources.json_paths import name_at, tenant_at, text
 from inference_forge.adapters.sources.source import FileSource, rejected, title_only
 from inference_forge.adapters.sources.table_row import table_row
 from inference_forge.core.columns import FAILURE_COLUMNS, has_failure_columns
+from inference_forge.core.text import join_context
 from inference_forge.errors import InputError
 from inference_forge.models import CellRecord
 from inference_forge.ports import ReadProgress
@@ -189,6 +190,8 @@ class ParquetRows:
         blank = [""] * data.num_rows
         ids = self._texts(batch, choice.ticket_id, name_at) if choice.ticket_id else blank
         tenants = self._texts(batch, choice.tenant, tenant_at) if choice.tenant else blank
+        names = [name for name, _ in choice.context]
+        context = [self._texts(batch, path) for _, path in choice.context]
         return [
             table_row(
                 number,
@@ -196,6 +199,7 @@ class ParquetRows:
                 self._join([part[row] for part in parts]),
                 ids[row],
                 tenants[row],
+                join_context(names, [column[row] for column in context]),
             )
             for row, number in enumerate(numbers)
         ]

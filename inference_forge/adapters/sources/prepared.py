@@ -83,7 +83,7 @@ class PreparedSource:
 
     def _prepared(self, ticket: Ticket, changes: Counter[str]) -> Row:
         """Return the ticket as it is sent, or the row that says why it is not."""
-        prepared = self._preparation.prepare(ticket.text)
+        prepared = self._preparation.prepare(ticket.text, context_chars=ticket.context_chars)
         _count(prepared, changes)
         if not prepared.text:
             flags = ",".join(sorted(prepared.cleaned))
@@ -98,7 +98,12 @@ class PreparedSource:
             return RejectedRow(ticket.index, ticket.record, Failure("text_too_long", detail))
         if prepared.text == ticket.text:
             return ticket
-        return replace(ticket, text=prepared.text, is_truncated=prepared.is_cut)
+        return replace(
+            ticket,
+            text=prepared.text,
+            is_truncated=prepared.is_cut,
+            context_chars=prepared.context_chars,
+        )
 
 
 def _count(prepared: Prepared, changes: Counter[str]) -> None:

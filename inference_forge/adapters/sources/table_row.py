@@ -7,7 +7,12 @@ from inference_forge.models import CellRecord, RejectedRow, Ticket
 
 
 def table_row(
-    index: int, record: CellRecord, text: str, ticket_id: str | None, tenant: str
+    index: int,
+    record: CellRecord,
+    text: str,
+    ticket_id: str | None,
+    tenant: str,
+    context: str = "",
 ) -> Ticket | RejectedRow:
     """Return the ticket of a record, or the rejected row if there is no text.
 
@@ -17,7 +22,15 @@ def table_row(
         text: the cells of the text, joined.
         ticket_id: the id's cell; blank or None for none.
         tenant: the tenant's cell.
+        context: what is sent before the text; without a text nothing is.
     """
     if not text:
         return RejectedRow(index, record, EMPTY_TEXT)
-    return Ticket(index, text, record, (ticket_id or "").strip() or None, tenant.strip())
+    return Ticket(
+        index,
+        context + text,
+        record,
+        (ticket_id or "").strip() or None,
+        tenant.strip(),
+        context_chars=len(context),
+    )

@@ -19,6 +19,7 @@ class WantedColumns:
         text: text columns, in the order in which they are joined.
         ticket_id: the id column.
         tenant: the tenant column.
+        context: columns that are sent before the text, in their order.
         keeps_lines: whether texts keep their line breaks, for `core.text.split_kept`; else they
             are normalised.
     """
@@ -26,6 +27,7 @@ class WantedColumns:
     text: tuple[str, ...] = ()
     ticket_id: str | None = None
     tenant: str | None = None
+    context: tuple[str, ...] = ()
     keeps_lines: bool = False
 
     def join(self, parts: Iterable[str]) -> str:

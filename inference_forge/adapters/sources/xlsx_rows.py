@@ -6,6 +6,7 @@ from itertools import islice
 from typing import TYPE_CHECKING
 
 from inference_forge.adapters.foreign_cells import SheetCells
+from inference_forge.adapters.sources.context import context_of
 from inference_forge.adapters.sources.source import FileSource, rejected, title_only
 from inference_forge.adapters.sources.table_row import table_row
 from inference_forge.adapters.sources.xlsx_package import Package
@@ -89,6 +90,7 @@ class XlsxRows:
         if has_failure_columns(header):
             header = header[: -len(FAILURE_COLUMNS)]
         self.columns: tuple[str, ...] = tuple(header)
+        self._context = context_of(self.columns, self._choice.context)
         self.reading = self._choice.reading
         if self._choice.has_title_only:
             self._notes.append(title_only(self.reading))
@@ -145,9 +147,9 @@ class XlsxRows:
             text = self._join([cells[i] for i in choice.text])
             ticket_id = None if choice.ticket_id is None else cells[choice.ticket_id]
             tenant = "" if choice.tenant is None else cells[choice.tenant]
-            made.append(
-                table_row(index, CellRecord(columns, SheetCells(cells)), text, ticket_id, tenant)
-            )
+            context = self._context.of_row(cells) if self._context else ""
+            record = CellRecord(columns, SheetCells(cells))
+            made.append(table_row(index, record, text, ticket_id, tenant, context))
         self._index += len(rows)
         return made
 
@@ -240,4 +242,5 @@ def _choice(header: list[str], rows: Sequence[SheetRow], wanted: WantedColumns) 
         text_columns=wanted.text,
         id_column=wanted.ticket_id,
         tenant_column=wanted.tenant,
+        context_columns=wanted.context,
     )

@@ -14,6 +14,7 @@ if TYPE_CHECKING:
 
 _FIELD_LINE: Final = re.compile(r'^[ \t]*(?:[-*][ \t]+)?["`](\w+)["`][^\n]*$', re.MULTILINE)
 _ENUM_LINE: Final = re.compile(r"one of:?[ \t]*$")
+_LIST_LINE: Final = re.compile(r"\ba list of\b.*\bof:?[ \t]*$")
 _BOOLEAN_LINE: Final = re.compile(r"\btrue or false\b")
 _INLINE_LABELS: Final = re.compile(
     r"\b(?:one of|categories|labels|classes)(?: are| is)?:[ \t]*([^\n.]{1,400},[^\n.]{1,400})",
@@ -73,6 +74,8 @@ def form_of(instructions: str) -> Form:
 def _field(line: str) -> tuple[dict[str, Any], list[str]]:
     """Return a field's schema, and the list to which labels on the next lines belong."""
     labels: list[str] = []
+    if _LIST_LINE.search(line):
+        return {"type": "array", "items": {"type": "string", "enum": labels}}, labels
     if _ENUM_LINE.search(line):
         return {"type": "string", "enum": labels}, labels
     return {"type": "boolean" if _BOOLEAN_LINE.search(line) else "string"}, labels

@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from inference_forge.app.places import user_places
-from inference_forge.app.taxonomy_file import load_taxonomy
+from inference_forge.app.taxonomy_file import load_asked
 from inference_forge.errors import SettingsError, TaxonomyError
 from inference_forge.jobs.doctor.findings import CONFIGURATION, LOCAL_IO, fail, ok, warn
 from inference_forge.settings import PROJECT_FILE, Origin, load_settings, specs
@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     from inference_forge.app.places import Places
     from inference_forge.core.taxonomy import Taxonomy
     from inference_forge.jobs.doctor.findings import Finding
-    from inference_forge.settings import Loaded
+    from inference_forge.settings import Loaded, Settings
 
 _PREFIX = "FORGE_"
 
@@ -51,7 +51,7 @@ def read_configuration(flags: Mapping[str, Any], environ: Mapping[str, str]) -> 
     findings: list[Finding] = []
     places = _read_places(environ, findings)
     loaded = _read_settings(flags, environ, places, findings)
-    taxonomy = None if loaded is None else _read_taxonomy(loaded.settings.taxonomy, findings)
+    taxonomy = None if loaded is None else _read_taxonomy(loaded.settings, findings)
     return Configuration(tuple(findings), places, loaded, taxonomy)
 
 
@@ -112,10 +112,10 @@ def _ignored_variables(environ: Mapping[str, str]) -> list[Finding]:
     return [warn("settings", found, "correct the name, or unset it")]
 
 
-def _read_taxonomy(path: Path | None, findings: list[Finding]) -> Taxonomy | None:
+def _read_taxonomy(settings: Settings, findings: list[Finding]) -> Taxonomy | None:
     try:
-        taxonomy = load_taxonomy(path)
-    except (TaxonomyError, ValueError) as error:  # ValueError: a NUL in the path
+        taxonomy = load_asked(settings).taxonomy
+    except (SettingsError, TaxonomyError, ValueError) as error:  # ValueError: a NUL in the path
         findings.append(
             fail(
                 "taxonomy", str(error), "correct it, or name another with --taxonomy", CONFIGURATION
@@ -123,5 +123,5 @@ def _read_taxonomy(path: Path | None, findings: list[Finding]) -> Taxonomy | Non
         )
         return None
     fields = ", ".join(taxonomy.field_names)
-    findings.append(ok("taxonomy", f"{path or 'built in'}: {fields}"))
+    findings.append(ok("taxonomy", f"{settings.taxonomy or 'built in'}: {fields}"))
     return taxonomy

@@ -14,7 +14,8 @@ from simulated import answer_of, ask, body_of, chat, content_of, plain, upstream
 from inference_forge.core.parse import AnswerParser
 from inference_forge.core.simulation.answer import MAX_NODES
 from inference_forge.core.simulation.malformed import Spoiling, as_text, choose_spoiling, spoilt
-from inference_forge.core.taxonomy import BUILT_IN, taxonomy_from_data
+from inference_forge.core.taxonomy import BUILT_IN
+from inference_forge.core.taxonomy_reading import taxonomy_from_data
 from inference_forge.core.tokens import estimate_tokens
 from inference_forge.errors import AnswerError
 from inference_forge.models import Finish, ModelAnswer, Usage
@@ -79,7 +80,11 @@ def test_own_fields_are_filled_in() -> None:
         {
             "categories": {"a b": "x", "c": "y"},
             "priorities": False,
-            "fields": {"angry": {"kind": "boolean"}, "note": {"kind": "text"}},
+            "fields": {
+                "angry": {"kind": "boolean"},
+                "note": {"kind": "text"},
+                "tags": {"labels": {"d1": "", "e1": ""}, "max_labels": 2},
+            },
         },
         source="t",
     )
@@ -90,6 +95,7 @@ def test_own_fields_are_filled_in() -> None:
         values = parser.parse(ModelAnswer(text, "m", Usage())).values
         assert values["note"] == "hello there"
         assert values["angry"] in {"true", "false"}
+        assert values["tags"] in {"d1", "e1"}
 
 
 def test_disagreement_changes_labels_and_stays_the_same_itself() -> None:

@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from inference_forge.adapters.local.summary import summarise
+from inference_forge.core.summary import extract_summary, summarise
 
 
 def plain(text: str, word: str = "printer", max_words: int = 20) -> str:
@@ -140,3 +140,11 @@ def test_a_megabyte_is_summarised_in_bounded_time(text: str) -> None:
     started = time.process_time()
     assert plain(text)
     assert time.process_time() - started < 0.25
+
+
+def test_without_evidence_the_first_sentence_that_says_something_is_taken() -> None:
+    """Behind the subject; the same every time."""
+    text = "Printer jams\nHello team, Please help. It eats paper since Monday. We need it today."
+    assert extract_summary(text) == "Printer jams: It eats paper since Monday."
+    assert extract_summary(text, max_words=3) == "Printer jams: It…"
+    assert extract_summary("दस्तावेज़ नहीं खुल रहा। मदद करें।") == "दस्तावेज़ नहीं खुल रहा।"

@@ -3,10 +3,9 @@
 from __future__ import annotations
 
 import re
-import unicodedata
 from typing import TYPE_CHECKING
 
-from inference_forge.adapters.local.features import HEAD_CHARS
+from inference_forge.core.text import printable_line
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
@@ -14,13 +13,13 @@ if TYPE_CHECKING:
 REVISION = 1
 """Raised when summaries change, so that cached answers of before are not reused."""
 
-_MAX_SENTENCES = 24  # what a ticket is about stands early; bounds the time for long texts
+_HEAD_CHARS = 4_000  # a ticket says what it is about early; bounds the time
+_MAX_SENTENCES = 24  # for the same reasons
 _MAX_SUBJECT_WORDS = 15  # a longer first line is the text itself
 _MAX_SUBJECT_CHARS = 150  # the same, for text without spaces
 _NOTHING_READABLE = "…"  # a text of control characters has nothing to show
 _MIN_WORDS = 3  # "Please help." says nothing
 _UNSPACED_CHARS = 40  # a longer run without spaces is cut by characters, two to a word
-_JOINERS = "\u200c\u200d"  # format characters that Devanagari needs
 
 _SENTENCE_END = re.compile("(?<=[.!?…])[\"'»”)]*\\s+|(?<=[।॥\u3002\uff01\uff1f])\\s*")
 _GREETING = re.compile(
@@ -56,8 +55,8 @@ def summarise(text: str, evidence: Callable[[str], float], *, max_words: int = 2
         evidence: how much a sentence speaks for the ticket's label; the most telling wins.
         max_words: at least 1; in text without spaces two characters count as a word.
     """
-    text = text.strip()[:HEAD_CHARS]
-    lines = _own_lines(_QUOTED_BELOW.split(text, maxsplit=1)[0]) or [_clean(text)]
+    text = text.strip()[:_HEAD_CHARS]
+    lines = _own_lines(_QUOTED_BELOW.split(text, maxsplit=1)[0]) or [printable_line(text)]
     subject = _subject(lines)
     best = _most_telling(_sentences(lines[1:] if subject else lines), evidence)
     if not subject:
@@ -69,14 +68,14 @@ def summarise(text: str, evidence: Callable[[str], float], *, max_words: int = 2
     return _cut(chosen, max_words) or _NOTHING_READABLE
 
 
-def _clean(text: str) -> str:
-    """Return `text` on one line, without control and invisible format characters."""
-    if text.isprintable():
-        return " ".join(text.split())
-    kept = (
-        char if char in _JOINERS or unicodedata.category(char)[0] != "C" else " " for char in text
-    )
-    return " ".join("".join(kept).split())
+def extract_summary(text: str, *, max_words: int = 20) -> str:
+    """Return one line out of `text` without weighing it: the subject and what is said first.
+
+    Arguments:
+        text: the ticket.
+        max_words: at least 1, as for `summarise`.
+    """
+    return summarise(text, lambda _: 0.0, max_words=max_words)
 
 
 def _own_lines(text: str) -> list[str]:
@@ -87,7 +86,7 @@ def _own_lines(text: str) -> list[str]:
         if lines and _SIGNATURE.match(stripped):
             break
         if stripped and not stripped.startswith(">"):
-            cleaned = _clean(stripped)
+            cleaned = printable_line(stripped)
             if cleaned:
                 lines.append(cleaned)
     return lines
