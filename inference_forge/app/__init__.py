@@ -5,7 +5,7 @@ from inference_forge.app.history import PastRun, PastRuns, RunState, past_runs
 from inference_forge.app.job import ClassifyJob, InputResult, Watcher
 from inference_forge.app.notices import Notices
 from inference_forge.app.places import Places, user_places
-from inference_forge.app.secrets import secrets_of
+from inference_forge.app.secrets import key_names, secrets_of
 
 __all__ = [
     "ClassifyJob",
@@ -16,6 +16,7 @@ __all__ = [
     "Places",
     "RunState",
     "Watcher",
+    "key_names",
     "past_runs",
     "run_classify",
     "secrets_of",

@@ -6,10 +6,11 @@ import time
 from dataclasses import dataclass, replace
 from decimal import Decimal
 from typing import TYPE_CHECKING, Final
-from urllib.parse import urlsplit
 
 import anyio
 
+from inference_forge.adapters.http.address import server_of
+from inference_forge.app.allowed_models import check_allowed
 from inference_forge.core.cost import Price, cost_of
 from inference_forge.core.tokens import estimate_tokens
 from inference_forge.errors import SettingsError
@@ -89,12 +90,14 @@ def open_answering(
         note: told later, by code and message, what the provider refuses and how it is asked then.
 
     Raises:
-        SettingsError: unknown provider, missing key or model, unusable address.
+        SettingsError: unknown provider, missing key or model, unusable address, or a model that
+            may not be asked.
         TaxonomyError: the embedded classifier cannot learn this taxonomy.
     """
+    check_allowed(loaded)
     match loaded.settings.provider:
         case "local":
-            return _local(loaded.settings, taxonomy, environ)
+            return _local(loaded, taxonomy, environ)
         case "simulated":
             return _simulated(loaded.settings)
         case _:
@@ -124,24 +127,25 @@ def open_fallback(
         model=settings.fallback_model,
         base_url=settings.base_url if is_same else None,
     )
-    if settings.fallback_model is None and _has_no_default_model(provider):
+    if settings.fallback_model is None and _has_no_default_model(provider, loaded):
         raise SettingsError(f"{provider} has no default model: choose one with --fallback-model")
     if is_same and settings.fallback_model == settings.model:
         raise SettingsError("--fallback-model is the model itself: name another")
     return open_answering(replace(loaded, settings=chosen), taxonomy, environ, note)
 
 
-def _has_no_default_model(provider: str) -> bool:
+def _has_no_default_model(provider: str, loaded: Loaded) -> bool:
     from inference_forge.adapters.providers.presets import load_presets  # noqa: PLC0415
 
-    preset = load_presets().get(provider.lower())
+    preset = load_presets(loaded.providers).get(provider.lower())
     return preset is not None and preset.default_model is None
 
 
-def _local(settings: Settings, taxonomy: Taxonomy, environ: Mapping[str, str]) -> Answering:
+def _local(loaded: Loaded, taxonomy: Taxonomy, environ: Mapping[str, str]) -> Answering:
     from inference_forge.adapters.local import LocalProvider  # noqa: PLC0415
     from inference_forge.adapters.providers.presets import load_presets  # noqa: PLC0415
 
+    settings = loaded.settings
     if settings.model is not None or settings.base_url is not None:
         flag = "--model" if settings.model is not None else "--base-url"
         raise SettingsError(
@@ -149,8 +153,8 @@ def _local(settings: Settings, taxonomy: Taxonomy, environ: Mapping[str, str]) -
         )
     unused = [
         f"{preset.key_env} is set: add --provider {preset.name}"
-        for preset in load_presets().values()
-        if environ.get(preset.key_env)
+        for preset in load_presets(loaded.providers).values()
+        if environ.get(preset.key_env) and not preset.distrust
     ]
     notice = "labels come from the built-in baseline (local-baseline), not from a language model; "
     notice += unused[0] if unused else "for a hosted or local model add --provider NAME"
@@ -194,7 +198,7 @@ def _hosted(
     from inference_forge.adapters.providers.prices import find_price  # noqa: PLC0415
 
     settings = loaded.settings
-    preset = find_preset(settings.provider, other_names=(LOCAL, SIMULATED))
+    preset = find_preset(settings.provider, loaded.providers, other_names=(LOCAL, SIMULATED))
     if _is_foreign(settings.base_url, preset):
         # A server of one's own that speaks this API: whether it wants a key is its affair.
         preset = replace(preset, requires_key=False)
@@ -234,12 +238,15 @@ def _api_key(preset: Preset, loaded: Loaded, environ: Mapping[str, str]) -> ApiK
     from inference_forge.adapters.providers.credentials import ApiKey  # noqa: PLC0415
 
     value = environ.get(preset.key_env)
+    if preset.distrust and (value or preset.requires_key):
+        advice = f", else unset {preset.key_env}" if value else ""
+        raise SettingsError(f"{preset.distrust}{advice}")
     if not value:
         return None
     base_url = loaded.settings.base_url
     is_project_file = loaded.origin("base_url") is Origin.PROJECT_FILE
     if is_project_file and _is_foreign(base_url, preset):
-        server = "://".join(_server(base_url or ""))
+        server = "://".join(server_of(base_url or ""))
         raise SettingsError(
             f"./forge.toml sets base_url to {server!r}, and {preset.key_env} would be sent "
             "there; if that is right, say so with --base-url or in your own settings file, else "
@@ -249,16 +256,5 @@ def _api_key(preset: Preset, loaded: Loaded, environ: Mapping[str, str]) -> ApiK
 
 
 def _is_foreign(base_url: str | None, preset: Preset) -> bool:
-    """Tell whether `base_url` is another server than the provider's own.
-
-    The scheme counts: the provider's host over plain HTTP is not the provider.
-    """
-    return base_url is not None and _server(base_url) != _server(preset.base_url)
-
-
-def _server(url: str) -> tuple[str, str]:
-    try:
-        parts = urlsplit(url)
-    except ValueError:
-        return ("", "")
-    return (parts.scheme, parts.netloc.rpartition("@")[2].lower())
+    """Tell whether `base_url` is another server than the provider's own."""
+    return base_url is not None and server_of(base_url) != server_of(preset.base_url)

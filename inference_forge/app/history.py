@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING, Final
 from inference_forge.adapters.run_history import HistoryFile
 from inference_forge.adapters.run_locks import RunLock, is_alive, remove_dead
 from inference_forge.app.places import STDIN, STDOUT, is_own_output
-from inference_forge.app.secrets import secrets_of
+from inference_forge.app.secrets import key_names, secrets_of
 from inference_forge.errors import ForgeError
 from inference_forge.observe.history import (
     MAX_WORDS,
@@ -138,7 +138,7 @@ class _Recording:
             if len(job.inputs) == 1 or name == STDIN or not is_own_output(Path(name))
         ]
         self._job = job
-        self._redactor = secrets_of(job.environ)
+        self._redactor = secrets_of(job.environ, key_names(job.loaded.providers))
         self._history = _history_file(job.places.state)
         self._lock: RunLock | None = None
         self._began_s = time.monotonic()

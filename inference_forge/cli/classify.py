@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Annotated, Any, BinaryIO
 
 import typer
 
-from inference_forge.cli.debugging import is_debug, known_secrets, show_error
+from inference_forge.cli.debugging import is_debug, known_secrets, learn_keys, show_error
 from inference_forge.cli.failing import reports_errors
 from inference_forge.cli.options import with_settings
 from inference_forge.cli.streams import say
@@ -58,6 +58,7 @@ def _classify(
         project_file=Path(PROJECT_FILE),
         user_file=places.config / PROJECT_FILE,
     )
+    learn_keys(loaded)
     settings = loaded.settings
     # Reads a file, which nothing in the event loop should.
     redact = known_secrets().text if is_debug() else None

@@ -12,6 +12,7 @@ from inference_forge.cli.cache import app as cache_app
 from inference_forge.cli.classify import classify
 from inference_forge.cli.debugging import set_debug
 from inference_forge.cli.doctor import doctor
+from inference_forge.cli.providers import providers
 from inference_forge.cli.runs import runs
 from inference_forge.cli.simulate import simulate
 from inference_forge.cli.streams import occupy_closed_descriptors, say, tolerated
@@ -35,6 +36,7 @@ app.command(
     short_help="Give every ticket a category, a priority and a summary.",
 )(classify)
 app.command(name="doctor", short_help="Check what a run needs, and say what to do.")(doctor)
+app.command(name="providers", short_help="List providers and who is ready.")(providers)
 app.command(name="runs", short_help="List past runs and how they ended.")(runs)
 app.command(name="simulate", short_help="Serve a simulated model on 127.0.0.1.")(simulate)
 app.add_typer(cache_app, name="cache", short_help="Look at the answer cache, clear or prune it.")

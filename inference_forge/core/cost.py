@@ -21,6 +21,7 @@ class Price:
         cached: per million input tokens served from the provider's prompt cache.
         completion: per million output tokens, reasoning included.
         source: where the figures come from, with a date.
+        max_prompt_tokens: the most input tokens of one request for which they hold; None for any.
     """
 
     currency: str
@@ -28,11 +29,14 @@ class Price:
     cached: Decimal
     completion: Decimal
     source: str
+    max_prompt_tokens: int | None = None
 
 
 def cost_of(usage: Usage, price: Price | None) -> Money | None:
-    """Return what `usage` costs, None when the price is unknown."""
+    """Return what `usage` of one request costs, None when the price is unknown."""
     if price is None:
+        return None
+    if price.max_prompt_tokens is not None and usage.prompt_tokens > price.max_prompt_tokens:
         return None
     cached = min(usage.cached_tokens, usage.prompt_tokens)
     amount = (

@@ -1,5 +1,6 @@
 """Validated settings, and where each of them was set."""
 
+from inference_forge.settings.allowed import AllowList
 from inference_forge.settings.choices import (
     Cleaning,
     CsvGuard,
@@ -19,9 +20,11 @@ from inference_forge.settings.loading import (
     parse_duration,
     specs,
 )
+from inference_forge.settings.tables import ProviderTable, ProviderTables
 
 __all__ = [
     "PROJECT_FILE",
+    "AllowList",
     "Cleaning",
     "CsvGuard",
     "Doc",
@@ -30,6 +33,8 @@ __all__ = [
     "Order",
     "Origin",
     "ProgressStyle",
+    "ProviderTable",
+    "ProviderTables",
     "Redaction",
     "Settings",
     "Spec",

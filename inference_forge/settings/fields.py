@@ -180,6 +180,10 @@ class Settings:
         str | None,
         Doc("Provider of the fallback model.", _MODEL, shown_default="the same provider"),
     ] = None
+    allow_models: Annotated[
+        tuple[str, ...],
+        Doc("Model that may be asked: [provider/]name, * and ?.", _MODEL, shown_default="any"),
+    ] = ()
     simulation: Annotated[
         str | None,
         Doc(

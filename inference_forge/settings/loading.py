@@ -17,12 +17,14 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final, get_type_hints
 
 from inference_forge.errors import SettingsError
+from inference_forge.settings.allowed import ALLOW, AllowList, allow_list
 from inference_forge.settings.choices import choices_in, chosen
 from inference_forge.settings.fields import Doc, Settings
+from inference_forge.settings.tables import TABLES, ProviderTables, provider_tables
 from inference_forge.settings.wording import requirement
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Collection, Mapping
 
 PROJECT_FILE: Final = "forge.toml"
 ENV_PREFIX: Final = "FORGE_"
@@ -64,10 +66,19 @@ class Spec:
 
 @dataclass(frozen=True, slots=True)
 class Loaded:
-    """Settings together with where each was set, by attribute."""
+    """Settings together with where each was set, by attribute.
+
+    Attributes:
+        settings: what holds.
+        origins: where each was set, by attribute.
+        providers: the tables that describe providers.
+        allowed: every list of models that may be asked; a model must be on all.
+    """
 
     settings: Settings
     origins: Mapping[str, Origin] = field(default_factory=dict)
+    providers: ProviderTables = field(default_factory=ProviderTables)
+    allowed: tuple[AllowList, ...] = ()
 
     def origin(self, attribute: str) -> Origin:
         """Return where `attribute` was set."""
@@ -105,12 +116,18 @@ def load_settings(
         SettingsError: an unknown key (with the nearest valid one), an unreadable file, or a value
             out of range (with where it was set).
     """
+    own, project = _read_file(user_file), _read_file(project_file)
+    tables = (
+        *provider_tables(own.pop(TABLES, {}), str(user_file), is_project=False),
+        *provider_tables(project.pop(TABLES, {}), str(project_file), is_project=True),
+    )
     layers = [
-        (Origin.USER_FILE, str(user_file), _from_file(user_file)),
-        (Origin.PROJECT_FILE, str(project_file), _from_file(project_file)),
+        (Origin.USER_FILE, str(user_file), _from_file(user_file, own)),
+        (Origin.PROJECT_FILE, str(project_file), _from_file(project_file, project)),
         (Origin.ENVIRONMENT, "environment", _from_environment(environ)),
         (Origin.FLAG, "command line", {k: v for k, v in flags.items() if v is not None}),
     ]
+    allowed = tuple(_allow_list(layer, place) for _, place, layer in layers if ALLOW in layer)
     values: dict[str, Any] = {}
     origins: dict[str, Origin] = {}
     places: dict[str, str] = {}
@@ -121,7 +138,8 @@ def load_settings(
             places[attribute] = place
     settings = _validated(values, places)
     _check_limit(settings, places)
-    return Loaded(settings, origins)
+    providers = ProviderTables(tables, str(user_file)) if user_file else ProviderTables(tables)
+    return Loaded(settings, origins, providers, allowed)
 
 
 def parse_duration(text: str) -> float:
@@ -142,24 +160,35 @@ def parse_duration(text: str) -> float:
 _UNIT_S: Final = {"ms": 0.001, "s": 1, "m": 60, "h": 3600, "d": 86_400, "w": 604_800}
 
 
-def _from_file(path: Path | None) -> dict[str, Any]:
+def _read_file(path: Path | None) -> dict[str, Any]:
     if path is None:
         return {}
     try:
-        data = tomllib.loads(path.read_text(encoding="utf-8"))
+        return tomllib.loads(path.read_text(encoding="utf-8"))
     except (FileNotFoundError, NotADirectoryError):
         return {}
     except OSError as exc:
         raise SettingsError(f"{path}: cannot be read: {exc.strerror}") from exc
     except (tomllib.TOMLDecodeError, UnicodeDecodeError, RecursionError) as exc:
         raise SettingsError(f"{path}: is not valid TOML: {exc}") from exc
+
+
+def _from_file(path: Path | None, data: Mapping[str, Any]) -> dict[str, Any]:
+    if path is None:
+        return {}
     by_key = {spec.key: spec.attribute for spec in specs()}
     lists = {spec.attribute for spec in specs() if spec.annotation == tuple[str, ...]}
     found = {}
     for key, value in data.items():
         name = key.replace("-", "_")
         if name not in by_key:
-            raise SettingsError(f"{path}: unknown setting {key!r}{_nearest(name, by_key)}")
+            known = {*by_key, TABLES}
+            raise SettingsError(f"{path}: unknown setting {key!r}{_nearest(name, known)}")
+        if isinstance(value, dict) and by_key[name] == "provider":
+            raise SettingsError(
+                f"{path}: provider is who answers, by name: did you mean "
+                f"[{TABLES}.{next(iter(value), 'NAME')}]?"
+            )
         # Paths in a file are meant from where the file is.
         is_path = by_key[name] in {"taxonomy", "cache_dir"} and isinstance(value, str)
         is_single = by_key[name] in lists and isinstance(value, str)
@@ -196,9 +225,13 @@ def _from_environment(environ: Mapping[str, str]) -> dict[str, Any]:
     return found
 
 
-def _nearest(name: str, known: Mapping[str, str]) -> str:
+def _nearest(name: str, known: Collection[str]) -> str:
     near = difflib.get_close_matches(name, known, n=1, cutoff=0.6)
     return f"; did you mean {near[0]!r}?" if near else f"; known: {', '.join(sorted(known))}"
+
+
+def _allow_list(layer: Mapping[str, Any], place: str) -> AllowList:
+    return allow_list(layer[ALLOW], _where(_spec(ALLOW), {ALLOW: place}))
 
 
 def _validated(values: dict[str, Any], places: Mapping[str, str]) -> Settings:
@@ -238,11 +271,15 @@ def _with_choices(value: Any, spec: Spec, places: Mapping[str, str]) -> Any:
 
 def _check_limit(settings: Settings, places: Mapping[str, str]) -> None:
     if "on_long" in places and settings.max_ticket_chars is None:
-        where = _where(next(spec for spec in specs() if spec.attribute == "on_long"), places)
+        where = _where(_spec("on_long"), places)
         raise SettingsError(
             f"{where}: {settings.on_long.value!r} is for tickets that are too long, and there is "
             "no limit: add --max-ticket-chars N, or leave it out"
         )
+
+
+def _spec(attribute: str) -> Spec:
+    return next(spec for spec in specs() if spec.attribute == attribute)
 
 
 def _where(spec: Spec, places: Mapping[str, str]) -> str:

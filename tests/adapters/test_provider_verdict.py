@@ -123,6 +123,7 @@ def coded(code: str | None, message: str = "no") -> dict[str, Any]:
         (400, coded(None, "This model's maximum context length is 8192 tokens"), {},
          TicketError, "context_length"),
         (413, coded(None, "Prompt is too long"), {}, TicketError, "context_length"),
+        (403, coded(None, "Prompt is too long"), {}, TicketError, "context_length"),
         (400, coded("content_filter"), {}, TicketError, "filtered"),
         (400, coded("content_policy_violation"), {}, TicketError, "filtered"),
         (403, {"error": {"code": 403, "message": "flagged", "metadata":

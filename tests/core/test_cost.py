@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from decimal import Decimal
 
 from hypothesis import given
@@ -26,6 +27,13 @@ def test_an_unknown_price_is_no_cost_and_not_zero() -> None:
     """Unknown stays unknown, even for nothing."""
     assert cost_of(Usage(10, 10), None) is None
     assert cost_of(Usage(), None) is None
+
+
+def test_a_price_for_short_prompts_is_none_for_long_ones() -> None:
+    """Where more is asked for a long prompt the cost is unknown, not too low."""
+    price = replace(PRICE, max_prompt_tokens=100)
+    assert cost_of(Usage(prompt_tokens=100), price) == cost_of(Usage(prompt_tokens=100), PRICE)
+    assert cost_of(Usage(prompt_tokens=101), price) is None
 
 
 def test_more_cached_than_prompt_tokens_never_lower_the_cost_below_the_cached_price() -> None:

@@ -17,7 +17,7 @@ from inference_forge.adapters.providers.accepted import (
     is_about_manner,
     next_manner,
 )
-from inference_forge.adapters.providers.verdict import Rule, read_complaint, refusal
+from inference_forge.adapters.providers.verdict import Rule, read_complaint, refusal, rules_of
 from inference_forge.core.retry_after import rate_limit_hints
 from inference_forge.errors import TicketError
 
@@ -76,6 +76,7 @@ class HttpProvider(ABC):
         note: Callable[[str, str], None] = tell_nobody,
     ) -> None:
         self._preset = preset
+        self._rules = (*rules_of(preset), *self.table)
         self._client = client
         self._model = model
         self._clock = clock
@@ -182,7 +183,7 @@ class HttpProvider(ABC):
     def _refusal(self, reply: Reply) -> ProviderError | None:
         return refusal(
             reply,
-            table=self.table,
+            table=self._rules,
             host=self._host,
             key_env=self._preset.key_env,
             now_unix=self._clock(),

@@ -29,6 +29,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Container
 
     from inference_forge.adapters.http.exchange import Reply
+    from inference_forge.adapters.providers.presets import Preset
 
 
 @dataclass(frozen=True, slots=True)
@@ -158,13 +159,27 @@ OPENAI_TABLE: tuple[Rule, ...] = (
     Rule(TransientError, "server_error", range(500, 600)),
     Rule(TicketError, "filtered", _CLIENT, _FILTER),
     Rule(TicketError, "context_length", {400, 413, 422}, _CONTEXT),
-    Rule(TicketError, "context_length", {400, 413, 422}, message=_TOO_LONG),
+    # Together says it with 403 (docs.together.ai/docs/error-codes).
+    Rule(TicketError, "context_length", {400, 403, 413, 422}, message=_TOO_LONG),
     Rule(TicketError, "forbidden", {403}, hint=_FORBIDDEN_HINT),
     Rule(TicketError, "too_large", {413}),
     Rule(TicketError, "rejected", _CLIENT),
     Rule(TransientError, "bad_status"),
 )
 """OpenAI's chat format and all that follow it. The last line fits everything."""
+
+
+def rules_of(preset: Preset) -> tuple[Rule, ...]:
+    """Return the lines that a preset's own words make; they go before the wire format's."""
+    kinds: tuple[tuple[type[ProviderError], str, frozenset[str], str], ...] = (
+        (FatalError, "refused_by_code", preset.fatal_codes, "the provider refuses all requests"),
+        (ThrottleError, "rate_limited", preset.throttle_codes, ""),
+        (TransientError, "server_error", preset.transient_codes, ""),
+        (TicketError, "rejected", preset.ticket_codes, ""),
+    )
+    return tuple(
+        Rule(error, code, _ERRORS, words, hint=hint) for error, code, words, hint in kinds if words
+    )
 
 
 def refusal(
@@ -195,7 +210,7 @@ def refusal(
     if rule.error is ThrottleError:
         asked_s = server_wait_s(reply.headers, now_unix=now_unix, is_throttle=True)
     said = _redirect_target(reply) if status in range(300, 400) else complaint.message
-    hint = rule.hint.format(key_env=key_env)
+    hint = rule.hint.format(key_env=key_env or "key_env in its [providers] table")
     parts = [f"{host} answered {status}", hint, one_line(said, redact=redact)]
     detail = ": ".join(part for part in parts if part)
     return rule.error(detail, code=rule.code, status=status, wait_s=asked_s)
@@ -220,7 +235,8 @@ def read_complaint(body: bytes) -> Complaint:
     words = [error.get(name) for name in ("code", "type", "status")]
     metadata = error.get("metadata")
     if isinstance(metadata, dict):
-        words.append(metadata.get("error_type"))
+        # limit_source tells apart OpenRouter's 402s (openrouter.ai/docs/api/errors).
+        words += [metadata.get("error_type"), metadata.get("limit_source")]
         # OpenRouter reports a moderated prompt as a 403 with the flagged text beside it.
         words.append("moderation" if "flagged_input" in metadata else None)
     codes = frozenset(word.lower() for word in words if isinstance(word, str))

@@ -10,6 +10,7 @@ import anyio
 from inference_forge.adapters.http.client import build_client, environment_proxy, parse_base_url
 from inference_forge.adapters.providers.credentials import ApiKey
 from inference_forge.adapters.providers.presets import find_preset
+from inference_forge.app.allowed_models import check_allowed
 from inference_forge.app.answering import LOCAL, open_answering, open_fallback
 from inference_forge.errors import SettingsError, TaxonomyError
 from inference_forge.jobs.doctor.findings import CONFIGURATION, fail, ok, warn
@@ -102,13 +103,13 @@ def check_hosted(loaded: Loaded, taxonomy: Taxonomy, environ: Mapping[str, str])
     """
     settings = loaded.settings
     try:
-        preset = find_preset(settings.provider, other_names=(LOCAL,))
+        preset = find_preset(settings.provider, loaded.providers, other_names=(LOCAL,))
     except SettingsError as error:
         return AccountCheck((fail("provider", str(error), "correct --provider", CONFIGURATION),))
     base_url = settings.base_url or preset.base_url
     model = settings.model or preset.default_model
-    findings = [_provider_chosen(preset.name, model)]
-    blocking = _check_way(base_url, environ, findings)
+    findings = [_provider_chosen(preset, model)]
+    blocking = _check_allowed(loaded) or _check_way(base_url, environ, findings)
     if blocking is None:
         blocking = _check_key(loaded, taxonomy, environ, preset)
     if blocking is not None:
@@ -144,10 +145,22 @@ def check_fallback(
     return (ok("fallback", f"{answering.name}, model {answering.provider.model} (not called)"),)
 
 
-def _provider_chosen(name: str, model: str | None) -> Finding:
+def _provider_chosen(preset: Preset, model: str | None) -> Finding:
+    source = f" ({preset.source})" if preset.files else ""
     if model is None:
-        return warn("provider", f"{name}, no model is chosen", "choose one with --model")
-    return ok("provider", f"{name}, model {model}")
+        found = f"{preset.name}{source}, no model is chosen"
+        return warn("provider", found, "choose one with --model")
+    return ok("provider", f"{preset.name}{source}, model {model}")
+
+
+def _check_allowed(loaded: Loaded) -> Finding | None:
+    """Return that a list does not permit the model, if that is so."""
+    try:
+        check_allowed(loaded)
+    except SettingsError as error:
+        found, _, fix = str(error).partition("; ")
+        return fail("model", found, fix, CONFIGURATION)
+    return None
 
 
 def _check_way(
@@ -192,7 +205,8 @@ def _check_key(
 ) -> Finding | None:
     """Return what a run would object to in the key: missing, malformed, or bound elsewhere."""
     model = loaded.settings.model or preset.default_model or _ANY_MODEL
-    as_chosen = replace(loaded, settings=replace(loaded.settings, model=model))
+    # Whether the model may be asked was looked at before.
+    as_chosen = replace(loaded, settings=replace(loaded.settings, model=model), allowed=())
     try:
         answering = open_answering(as_chosen, taxonomy, environ)
     except SettingsError as error:

@@ -3,15 +3,15 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any, Final
+from typing import TYPE_CHECKING, Final
 
 import anyio
 import httpx
-import orjson
 
 from inference_forge.adapters.http.client import Timeouts, build_client
 from inference_forge.adapters.http.exchange import exchange
 from inference_forge.adapters.providers.connect import connect, request_headers
+from inference_forge.adapters.providers.model_list import model_names
 from inference_forge.core.tokens import estimate_tokens
 from inference_forge.errors import ProviderError, TransientError
 from inference_forge.models import Message, ModelRequest
@@ -161,18 +161,5 @@ async def served_models(
                 reply = await exchange(client, client.build_request("GET", "models"))
             except ProviderError:
                 return ()
-            found = _names_in(reply.body)
+            found = model_names(reply.body) or ()
     return found
-
-
-def _names_in(body: bytes) -> tuple[str, ...]:
-    """Return the names in `{"data": [{"id": ...}, ...]}`, or in the same list without a wrapper."""
-    try:
-        parsed: Any = orjson.loads(body)
-    except orjson.JSONDecodeError:
-        return ()
-    items = parsed.get("data") if isinstance(parsed, dict) else parsed
-    if not isinstance(items, list):
-        return ()
-    names = (item.get("id") for item in items if isinstance(item, dict))
-    return tuple(name for name in names if isinstance(name, str) and name)

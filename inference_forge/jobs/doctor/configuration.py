@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from inference_forge.adapters.providers.presets import load_presets
 from inference_forge.app.places import user_places
 from inference_forge.app.taxonomy_file import load_asked
 from inference_forge.errors import SettingsError, TaxonomyError
@@ -80,6 +81,7 @@ def _read_settings(
         files.append(user_file)
     try:
         loaded = load_settings(flags, environ=environ, project_file=files[0], user_file=user_file)
+        load_presets(loaded.providers)
     except SettingsError as error:
         found, _, hint = str(error).partition("; ")
         fix = f"correct or remove it ({hint})" if hint else "correct or remove it"
@@ -97,9 +99,11 @@ def _origins(loaded: Loaded) -> str:
     for spec in specs():
         keys[loaded.origin(spec.attribute)].append(spec.key)
     keys.pop(Origin.DEFAULT, None)
-    return "".join(
+    by_origin = "".join(
         f"; by {origin}: {', '.join(keys[origin])}" for origin in Origin if origin in keys
     )
+    tables = "".join(f"; {table.title}" for table in loaded.providers.tables)
+    return by_origin + tables
 
 
 def _ignored_variables(environ: Mapping[str, str]) -> list[Finding]:

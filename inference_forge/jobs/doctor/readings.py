@@ -62,15 +62,20 @@ def read_answer(
 def key_accepted(account: Account) -> Finding:
     """Return that the key, or its absence, was accepted."""
     if account.api_key is None:
-        return ok("key", f"none ({account.preset.key_env} is not set), and none was asked for")
+        return ok("key", f"{_no_key(account)}, and none was asked for")
     return ok("key", f"from {account.preset.key_env}, accepted")
 
 
 def key_untried(account: Account) -> Finding:
     """Return where the key comes from, when it was not put to the test."""
     if account.api_key is None:
-        return ok("key", f"none ({account.preset.key_env} is not set); not tried")
+        return ok("key", f"{_no_key(account)}; not tried")
     return ok("key", f"from {account.preset.key_env}, well-formed; not tried")
+
+
+def _no_key(account: Account) -> str:
+    variable = account.preset.key_env
+    return f"none ({variable} is not set)" if variable else "none (this provider takes none)"
 
 
 def structured_output(mode: str, answer: ModelAnswer, *, is_adapted: bool = False) -> Finding:

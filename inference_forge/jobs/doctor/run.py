@@ -10,6 +10,7 @@ import anyio
 
 from inference_forge.adapters.providers.presets import load_presets
 from inference_forge.app.answering import LOCAL
+from inference_forge.app.secrets import key_names
 from inference_forge.errors import ProviderError
 from inference_forge.jobs.doctor.account import (
     check_fallback,
@@ -92,11 +93,18 @@ def run_doctor(job: DoctorJob) -> Report:
         findings += check_fallback(configuration.loaded, configuration.taxonomy, job.environ)
     findings += _check_machine(job, configuration)
     names = {finding.name for finding in findings}
-    secrets = [job.environ.get(preset.key_env, "") for preset in load_presets().values()]
     return Report(
-        without_secrets(findings, secrets),
+        without_secrets(findings, _secrets(job, configuration)),
         tuple(name for name in _expected(configuration) if name not in names),
     )
+
+
+def _secrets(job: DoctorJob, configuration: Configuration) -> list[str]:
+    """Return the environment's keys, those included that settings files name."""
+    loaded = configuration.loaded
+    own = () if loaded is None else key_names(loaded.providers)
+    variables = (*(preset.key_env for preset in load_presets().values()), *own)
+    return [job.environ.get(variable, "") for variable in variables]
 
 
 def _expected(configuration: Configuration) -> tuple[str, ...]:
