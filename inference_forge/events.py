@@ -127,6 +127,7 @@ class TryFinished:
         rate_per_s: requests per second that the provider is known to admit, told or learned; None
             when unknown.
         address: method, host and path; empty for a provider that sends nothing.
+        tickets: how many the request was about.
     """
 
     complexity: Complexity
@@ -138,6 +139,7 @@ class TryFinished:
     limit: int
     rate_per_s: float | None = None
     address: str = ""
+    tickets: int = 1
 
 
 @dataclass(frozen=True, slots=True)

@@ -23,22 +23,28 @@ from fakes import (
 )
 
 from inference_forge.core.backoff import RetryQuota
+from inference_forge.core.batching import BatchQueue
 from inference_forge.core.breaker import Breaker
 from inference_forge.core.concurrency import ConcurrencyLimit
 from inference_forge.core.fingerprint import Fingerprinter
 from inference_forge.core.health import RunHealth
 from inference_forge.core.pacing import Pacer, PacingLimits
+from inference_forge.core.packing.codes import CodeBook
+from inference_forge.core.packing.prompt import build_pack_prompt, pack_names
+from inference_forge.core.packing.reading import PackReader
 from inference_forge.core.parse import AnswerParser
 from inference_forge.core.prompt import build_prompt
 from inference_forge.core.taxonomy import BUILT_IN
 from inference_forge.engine.admission import Admission
-from inference_forge.engine.call import Caller
+from inference_forge.engine.call import Caller, PackForm
 from inference_forge.engine.claims import Claims
 from inference_forge.engine.control import RunControl
 from inference_forge.engine.lane import CallLimits, Lane
 from inference_forge.engine.lookup import Lookup
 from inference_forge.engine.outage import OutageWatch
+from inference_forge.engine.packs import Packs
 from inference_forge.engine.pipeline import Pipeline, RunCounts, Stages
+from inference_forge.engine.purse import Purse
 from inference_forge.engine.routing import Router
 from inference_forge.errors import TicketError
 from inference_forge.events import TryFinished
@@ -57,6 +63,9 @@ if TYPE_CHECKING:
 
     from fakes import Asked, Reply
 
+    from inference_forge.core.budget import Budget
+    from inference_forge.core.packing.plan import PackPlan
+    from inference_forge.core.taxonomy import Taxonomy
     from inference_forge.engine.window import Window
     from inference_forge.models import Row
     from inference_forge.ports import Worker
@@ -143,6 +152,10 @@ class Rig:
     warnings: list[tuple[str, str]] = field(default_factory=list)
     recorder: Recorder = field(default_factory=Recorder)
     pacing: PacingLimits = field(default_factory=lambda: PacingLimits(learns_rate=False))
+    plan: PackPlan | None = None
+    linger_s: float = 0.5
+    taxonomy: Taxonomy = BUILT_IN
+    budget: Budget | None = None
 
     def __post_init__(self) -> None:
         """Wire everything."""
@@ -158,7 +171,7 @@ class Rig:
         self.cache = self.cache or MemoryCache(journal=self.journal)
         self.sink = self.sink or MemorySink(journal=self.journal)
         self.fingerprinter = Fingerprinter(
-            taxonomy=BUILT_IN, model=self.provider.model, generation=self.provider.generation
+            taxonomy=self.taxonomy, model=self.provider.model, generation=self.provider.generation
         )
         self.pipeline = Pipeline(self._stages(), window=self.window, keep_order=self.keep_order)
 
@@ -166,7 +179,7 @@ class Rig:
         assert self.source is not None
         assert self.cache is not None
         assert self.sink is not None
-        parser = AnswerParser(BUILT_IN)
+        parser = AnswerParser(self.taxonomy)
         lanes = [Lane(self.provider, self.gate.admission, self.gate.health, cost_of)]
         if self.fallback is not None:
             gate = Gate(self.control, self.recorder, self.concurrency, outage=self.gate.outage)
@@ -175,7 +188,7 @@ class Rig:
         callers = [
             Caller(
                 lane=lane,
-                prompt=build_prompt(BUILT_IN, max_output_tokens=100),
+                prompt=build_prompt(self.taxonomy, max_output_tokens=100),
                 parser=parser,
                 limits=self.limits,
                 control=self.control,
@@ -183,6 +196,8 @@ class Rig:
                 uniform=uniform,
                 fence=lambda: "fence",
                 emit=self.recorder.on_event,
+                pack_form=self._pack_form(),
+                purse=None if self.budget is None else Purse(self.budget, self.control),
             )
             for lane in lanes
         ]
@@ -190,7 +205,7 @@ class Rig:
             cache=self.cache,
             fingerprinter=self.fingerprinter,
             parser=parser,
-            taxonomy=BUILT_IN,
+            taxonomy=self.taxonomy,
             not_before=self.not_before,
             warn=self._warn,
             fallback=self._fallback_fingerprinter(),
@@ -203,6 +218,13 @@ class Rig:
             lookup=lookup,
             claims=Claims(leases=self.leases, lookup=lookup, worker=self.worker),
             router=self.router,
+            packs=Packs(
+                router=self.router,
+                plan=self.plan,
+                shuffle=random.Random(self.seed).shuffle,
+                emit=self.recorder.on_event,
+            ),
+            queue=BatchQueue(self.plan.sizes, self.linger_s) if self.plan else BatchQueue(),
             lanes=lanes,
             control=self.control,
             reader=self.reader,
@@ -214,11 +236,19 @@ class Rig:
             grace_s=self.grace_s,
         )
 
+    def _pack_form(self) -> PackForm:
+        codes = CodeBook(self.taxonomy)
+        return PackForm(
+            build_pack_prompt(self.taxonomy, codes, max_output_tokens=100),
+            PackReader(self.taxonomy, codes),
+            lambda count: pack_names(count, random.Random(self.seed).sample),
+        )
+
     def _fallback_fingerprinter(self) -> Fingerprinter | None:
         if self.fallback is None:
             return None
         return Fingerprinter(
-            taxonomy=BUILT_IN, model=self.fallback.model, generation=self.fallback.generation
+            taxonomy=self.taxonomy, model=self.fallback.model, generation=self.fallback.generation
         )
 
     def _warn(self, code: str, message: str) -> None:

@@ -11,6 +11,7 @@ import anyio
 
 from inference_forge.adapters.http.address import server_of
 from inference_forge.app.allowed_models import check_allowed
+from inference_forge.app.budget import own_price
 from inference_forge.core.cost import Price, cost_of
 from inference_forge.core.tokens import estimate_tokens
 from inference_forge.errors import SettingsError
@@ -22,6 +23,8 @@ if TYPE_CHECKING:
 
     from inference_forge.adapters.providers.credentials import ApiKey
     from inference_forge.adapters.providers.presets import Preset
+    from inference_forge.app.packing import Packing
+    from inference_forge.core.budget import Budget
     from inference_forge.core.taxonomy import Taxonomy
     from inference_forge.models import Usage
     from inference_forge.ports import Provider
@@ -58,12 +61,16 @@ class Choice:
         taxonomy: what is asked for.
         answering: who answers.
         fallback: who answers while the first is out; None for nobody.
+        packing: how tickets share requests; None when each has its own.
+        budget: what the command may spend on all its inputs; None for no limit.
         summary_words: as `Asked.summary_words`.
     """
 
     taxonomy: Taxonomy
     answering: Answering
     fallback: Answering | None = None
+    packing: Packing | None = None
+    budget: Budget | None = None
     summary_words: int | None = None
 
     def all(self) -> list[Answering]:
@@ -125,6 +132,8 @@ def open_fallback(
         settings,
         provider=provider,
         model=settings.fallback_model,
+        price_in=None,
+        price_out=None,
         base_url=settings.base_url if is_same else None,
     )
     if settings.fallback_model is None and _has_no_default_model(provider, loaded):
@@ -183,7 +192,7 @@ def _simulated(settings: Settings) -> Answering:
     return Answering(
         SIMULATED,
         provider,
-        _pricing(None),
+        _pricing(own_price(settings)),
         "answers come from a simulation, not from a model",
         address=provider.address,
     )
@@ -213,7 +222,7 @@ def _hosted(
         timeouts=Timeouts(read_s=settings.timeout_s),
         note=note,
     )
-    price = find_price(preset.name, provider.model)
+    price = own_price(settings) or find_price(preset.name, provider.model)
     is_own = _is_foreign(settings.base_url, preset)
     return Answering(
         preset.name,

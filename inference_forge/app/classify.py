@@ -13,10 +13,12 @@ import anyio
 from inference_forge.adapters.cache import FileLeases, open_cache, open_temporary_cache
 from inference_forge.adapters.threads import DedicatedThread
 from inference_forge.app.answering import LOCAL, Choice, open_answering, open_fallback
+from inference_forge.app.budget import open_budget
 from inference_forge.app.deadline import seconds_until
 from inference_forge.app.history import recorded
 from inference_forge.app.input_run import InputRun
 from inference_forge.app.inputs import chosen_inputs
+from inference_forge.app.packing import open_packing
 from inference_forge.app.taxonomy_file import load_asked
 
 if TYPE_CHECKING:
@@ -43,7 +45,12 @@ def run_classify(job: ClassifyJob) -> list[InputResult]:
     answering = open_answering(job.loaded, taxonomy, job.environ, job.notices.note)
     fallback = open_fallback(job.loaded, taxonomy, job.environ, job.notices.note)
     deadline_s = seconds_until(job.loaded.settings.deadline, datetime.now().astimezone())
-    choice = Choice(taxonomy, answering, fallback, asked.summary_words)
+    packing = open_packing(job.loaded.settings, taxonomy)
+    if packing is not None and any(each.name == LOCAL for each in (answering, fallback) if each):
+        job.notices.note("no_packing", "--pack does nothing for the built-in baseline: it is free")
+        packing = None
+    budget = open_budget(job.loaded.settings, [answering, fallback] if fallback else [answering])
+    choice = Choice(taxonomy, answering, fallback, packing, budget, asked.summary_words)
     with recorded(job, answering) as watched:
         try:
             return anyio.run(_classify_all, watched, inputs, choice, deadline_s)

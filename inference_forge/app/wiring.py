@@ -12,6 +12,7 @@ import anyio
 
 from inference_forge.app.answering import LOCAL
 from inference_forge.core.backoff import RetryQuota
+from inference_forge.core.batching import BatchQueue
 from inference_forge.core.breaker import Breaker, BreakerConfig
 from inference_forge.core.concurrency import ConcurrencyLimit
 from inference_forge.core.fingerprint import Fingerprinter
@@ -25,9 +26,11 @@ from inference_forge.engine.claims import Claims
 from inference_forge.engine.lane import CallLimits, Lane
 from inference_forge.engine.lookup import Lookup
 from inference_forge.engine.outage import OutageWatch
+from inference_forge.engine.packs import Packs
 from inference_forge.engine.pipeline import Pipeline, Stages
+from inference_forge.engine.purse import Purse
 from inference_forge.engine.routing import Router
-from inference_forge.settings import Order
+from inference_forge.settings import CacheMode, Order
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -75,8 +78,13 @@ def build_pipeline(parts: Parts) -> Pipeline:
         has_alternative=parts.choice.fallback is not None,
     )
     lanes = [_lane(parts, answering, outage) for answering in parts.choice.all()]
-    callers = [_caller(parts, lane, parser) for lane in lanes]
+    packing = parts.choice.packing
+    plan = None if packing is None else packing.plan
+    budget = parts.choice.budget
+    purse = None if budget is None else Purse(budget, parts.control)
+    callers = [_caller(parts, lane, parser, purse) for lane in lanes]
     lookup = _lookup(parts, parser)
+    router = Router(*callers)
     stages = Stages(
         source=parts.source,
         sink=parts.sink,
@@ -88,7 +96,11 @@ def build_pipeline(parts: Parts) -> Pipeline:
             worker=parts.worker,
             patience_s=settings.ticket_deadline_s,
         ),
-        router=Router(*callers),
+        router=router,
+        packs=Packs(
+            router=router, plan=plan, shuffle=random.SystemRandom().shuffle, emit=parts.emit
+        ),
+        queue=BatchQueue() if plan is None else BatchQueue(plan.sizes, settings.linger_s),
         lanes=lanes,
         control=parts.control,
         reader=parts.reader,
@@ -142,8 +154,11 @@ def pacing_limits(settings: Settings, answering: Answering) -> PacingLimits:
 
 def _fingerprinter(parts: Parts, answering: Answering) -> Fingerprinter:
     provider = answering.provider
+    generation = provider.generation
+    if parts.choice.packing is not None and parts.settings.cache_mode is CacheMode.STRICT:
+        generation = {**generation, "packed": True}
     return Fingerprinter(
-        taxonomy=parts.choice.taxonomy, model=provider.model, generation=provider.generation
+        taxonomy=parts.choice.taxonomy, model=provider.model, generation=generation
     )
 
 
@@ -161,8 +176,9 @@ def _lookup(parts: Parts, parser: AnswerParser) -> Lookup:
     )
 
 
-def _caller(parts: Parts, lane: Lane, parser: AnswerParser) -> Caller:
+def _caller(parts: Parts, lane: Lane, parser: AnswerParser, purse: Purse | None) -> Caller:
     settings = parts.settings
+    packing = parts.choice.packing
     return Caller(
         lane=lane,
         prompt=build_prompt(parts.choice.taxonomy, max_output_tokens=settings.max_output_tokens),
@@ -177,4 +193,6 @@ def _caller(parts: Parts, lane: Lane, parser: AnswerParser) -> Caller:
         uniform=random.SystemRandom().uniform,
         fence=lambda: secrets.token_hex(4),
         emit=parts.emit,
+        pack_form=None if packing is None else packing.form,
+        purse=purse,
     )

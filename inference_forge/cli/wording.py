@@ -112,6 +112,13 @@ def stop_line(result: InputResult, *, keeps_answers: bool) -> str:
     )
 
 
+def _requests(tally: Tally) -> str:
+    """Return how many requests were made, and how many tickets shared one."""
+    if not tally.packs:
+        return f"{tally.tries:,}"
+    return f"{tally.tries:,} ({tally.packs:,} packs of {tally.packed / tally.packs:.1f} tickets)"
+
+
 def _summary_rows(tally: Tally) -> list[tuple[str, str]]:
     usage = tally.usage
     failed = f"{tally.failed:,}"
@@ -128,7 +135,7 @@ def _summary_rows(tally: Tally) -> list[tuple[str, str]]:
             ", ".join(f"{name.value} {tally.by_complexity[name]:,}" for name in Complexity),
         ),
         *([("prepared", changes_in_words(tally.changes))] if tally.changes else []),
-        ("requests", f"{tally.tries:,}"),
+        ("requests", _requests(tally)),
         ("tokens", f"{usage.total_tokens:,} ({usage.prompt_tokens:,} in)"),
         ("cost", cost_in_words(tally)),
     ]

@@ -92,6 +92,7 @@ class EtaEstimator:
     _finished_units: float = 0.0
     _rated_seconds: float = 0.0
     _rated_calls: float = 0.0
+    _tickets_per_call: float = 1.0
 
     def on_try(
         self,
@@ -103,6 +104,7 @@ class EtaEstimator:
         limit: int,
         rate_per_s: float | None,
         now: float,
+        tickets: int = 1,
     ) -> None:
         """Count the end of a try.
 
@@ -115,11 +117,14 @@ class EtaEstimator:
             limit: the concurrency limit in force.
             rate_per_s: requests per second that are known to be admitted, None when unknown.
             now: the time.
+            tickets: how many the try was about.
         """
         self._limit = max(1, limit)
         self._rate_per_s = rate_per_s
         if not is_answer:
             return
+        weight = ALPHA if self._latencies else 1.0
+        self._tickets_per_call += weight * (tickets - self._tickets_per_call)
         self._advance(min(1.0, (in_flight + 1) / self._limit), now)
         latency_s -= self._pauses.within_s(now - latency_s, now)
         latency = self._latencies.get(complexity)
@@ -178,7 +183,7 @@ class EtaEstimator:
     def _at_speed_s(self, calls: float, units: float) -> float:
         """Return the seconds that the calls left take at the speed of late, without pauses."""
         if not self._finished_units or not self._seconds:
-            return units * self._usual_s / self._limit
+            return units / self._tickets_per_call * self._usual_s / self._limit
         in_use = self._busy_seconds / self._seconds
         bound = min(1.0, max(0.0, (in_use - IDLE) / (BUSY - IDLE)))
         # A limit that was cut by a throttle will grow again, but maybe not so far.
@@ -194,15 +199,17 @@ class EtaEstimator:
         """
         if not self._rate_per_s:
             return 0.0
-        now_s = calls / self._rate_per_s
+        requests = calls / self._tickets_per_call
+        now_s = requests / self._rate_per_s
         if not self._rated_calls:
             return now_s
-        return (now_s + calls * self._rated_seconds / self._rated_calls) / 2
+        return (now_s + requests * self._rated_seconds / self._rated_calls) / 2
 
     def _tail_s(self, calls: float) -> float:
         deviations_s = [latency.deviation_s for latency in self._latencies.values()]
         spread_s = math.fsum(deviations_s) / len(deviations_s)
-        return TAIL * math.log(max(1.0, min(self._limit, calls))) * spread_s
+        requests = calls / self._tickets_per_call
+        return TAIL * math.log(max(1.0, min(self._limit, requests))) * spread_s
 
     def _advance(self, in_use: float, now: float) -> None:
         """Count the time since the last answer."""

@@ -9,6 +9,7 @@ from inference_forge.core.answer_object import fields_of, scalar_in
 from inference_forge.core.fields_in_text import FieldReader
 from inference_forge.core.json_in_text import find_objects, object_of
 from inference_forge.core.labels import LabelMatcher, fold_label
+from inference_forge.core.packing.stored import stored_line
 from inference_forge.core.reasoning import MAX_REASONING_CHARS, split_reasoning
 from inference_forge.core.refusal import is_refusal
 from inference_forge.core.repeated import Repeated
@@ -42,6 +43,9 @@ class AnswerParser:
         self._closed = frozenset(
             field.name for field in taxonomy.fields if field.kind is not FieldKind.TEXT
         )
+        self._text_fields = tuple(
+            field.name for field in taxonomy.fields if field.kind is FieldKind.TEXT
+        )
         self._reader = FieldReader(taxonomy.field_names)
         self._matchers = {
             field.name: LabelMatcher(field.label_names)
@@ -54,13 +58,17 @@ class AnswerParser:
         """Return the classification that `answer` holds.
 
         An answer whose only content is an object where reasoning was expected (a tag that the
-        server put in front, a reasoning field that took everything) is read from there.
+        server put in front, a reasoning field that took everything) is read from there. The
+        stored line of a packed answer is read by the codes that were stored with it.
 
         Raises:
             AnswerError: with the code `filtered`, `refused`, `truncated`, `empty`,
                 `invalid_json` or `invalid_label`.
         """
-        _check_finish(answer)
+        check_finish(answer)
+        if (packed := stored_line(answer.text)) is not None:
+            said = {fold_label(k): v for k, v in packed.values(self._text_fields).items()}
+            return Classification(self._validated(said), answer.model)
         thoughts = split_reasoning(answer.text)
         reasoning = answer.reasoning.strip() or thoughts.reasoning
         text = thoughts.answer
@@ -220,7 +228,12 @@ def _is_side_by_side(between: str) -> bool:
     return _JOINING.issuperset(fold_label(between).split())
 
 
-def _check_finish(answer: ModelAnswer) -> None:
+def check_finish(answer: ModelAnswer) -> None:
+    """Raise when the provider or the model refused.
+
+    Raises:
+        AnswerError: `filtered` or `refused`.
+    """
     if answer.finish is Finish.FILTER:
         raise AnswerError("filtered", "The provider's content filter stopped the answer.")
     if answer.finish is Finish.REFUSAL:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Final, assert_never
 
-from inference_forge.core.taxonomy import Field, FieldKind, Taxonomy
+from inference_forge.core.taxonomy import Field, FieldKind, Label, Taxonomy
 from inference_forge.models import Message, ModelRequest
 
 if TYPE_CHECKING:
@@ -75,11 +75,14 @@ def build_prompt(taxonomy: Taxonomy, *, max_output_tokens: int) -> Prompt:
     lines = [_TASK]
     for field in taxonomy.fields:
         lines += _describe(field)
-    if taxonomy.language:
-        lines.append(_LANGUAGE.format(taxonomy.language))
-    if taxonomy.notes:
-        lines.append(taxonomy.notes)
+    lines += closing_lines(taxonomy)
     return Prompt("\n".join(lines), answer_schema(taxonomy), max_output_tokens)
+
+
+def closing_lines(taxonomy: Taxonomy) -> list[str]:
+    """Return what a prompt says besides the fields: the language of texts, and the notes."""
+    lines = [_LANGUAGE.format(taxonomy.language)] if taxonomy.language else []
+    return [*lines, taxonomy.notes] if taxonomy.notes else lines
 
 
 def _describe(field: Field) -> list[str]:
@@ -98,15 +101,17 @@ def _describe(field: Field) -> list[str]:
 
 
 def _describe_labels(field: Field) -> list[str]:
-    lines = []
-    for label in field.labels:
-        line = f"- {label.name}"
-        if label.description:
-            line += f": {label.description}"
-        if label.examples:
-            line += f" (e.g. {'; '.join(label.examples[:EXAMPLES_SHOWN])})"
-        lines.append(line)
-    return lines
+    return [f"- {label_line(label)}" for label in field.labels]
+
+
+def label_line(label: Label) -> str:
+    """Return how a prompt explains `label`: its name, description and some examples."""
+    line = label.name
+    if label.description:
+        line += f": {label.description}"
+    if label.examples:
+        line += f" (e.g. {'; '.join(label.examples[:EXAMPLES_SHOWN])})"
+    return line
 
 
 def _labels_schema(field: Field) -> dict[str, Any]:

@@ -1,54 +1,47 @@
-"""Asking one provider about one ticket until there is an outcome."""
+"""Asking one provider about tickets until there is an outcome."""
 
 from __future__ import annotations
 
-from dataclasses import replace
-from typing import TYPE_CHECKING, Final
+from dataclasses import dataclass, replace
+from typing import TYPE_CHECKING
 
-import anyio
-
-from inference_forge.core.attempts import GiveUp, Repair, Retry, TicketAttempts
-from inference_forge.core.tokens import estimate_prompt
-from inference_forge.engine.lane import CallLimits, CallResult, Diverted, Lane
+from inference_forge.core.attempts import GiveUp, TicketAttempts
+from inference_forge.engine.asking import Asker
+from inference_forge.engine.lane import CallLimits, CallResult, Carried, Diverted, Lane, PackResult
+from inference_forge.engine.request_state import RequestState
 from inference_forge.engine.slots import TryKind
-from inference_forge.engine.ticket_state import TicketState, kind_of
-from inference_forge.errors import (
-    AnswerError,
-    FatalError,
-    ProviderError,
-    ProviderRefused,
-    ThrottleError,
-    TransientError,
-)
-from inference_forge.events import RetryScheduled, TryFinished
-from inference_forge.models import (
-    Classification,
-    Failure,
-    ModelAnswer,
-    Spending,
-)
+from inference_forge.models import Classification
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Sequence
 
+    from inference_forge.core.packing.prompt import PackNames, PackPrompt
+    from inference_forge.core.packing.reading import LineRead, PackReader
     from inference_forge.core.parse import AnswerParser
     from inference_forge.core.prompt import Prompt
     from inference_forge.engine.control import RunControl
-    from inference_forge.engine.slots import Slot
+    from inference_forge.engine.purse import Purse
     from inference_forge.events import Event
-    from inference_forge.models import Complexity, ModelRequest, Outcome, Ticket
+    from inference_forge.models import Complexity, ModelAnswer, ModelRequest, Outcome, Ticket
 
 
-BARE_403: Final = "forbidden"
-"""The code of a 403 that says nothing about the key: perhaps a firewall dislikes one ticket."""
+@dataclass(frozen=True, slots=True)
+class PackForm:
+    """How several tickets are asked about in one request.
 
+    Attributes:
+        prompt: makes the requests.
+        reader: reads the answers.
+        names: returns fresh unpredictable names for so many tickets.
+    """
 
-UNEXPLAINED: Final = frozenset({"rejected", "not_implemented"})
-"""Codes of refusals that name no fault of the ticket."""
+    prompt: PackPrompt
+    reader: PackReader
+    names: Callable[[int], PackNames]
 
 
 class Caller:
-    """Asks about single tickets, one request each.
+    """Asks one provider about tickets, one or several in a request.
 
     Arguments:
         lane: the provider to ask.
@@ -60,6 +53,8 @@ class Caller:
         uniform: returns a random number between its two arguments.
         fence: returns a fresh unpredictable word.
         emit: takes events.
+        pack_form: how packs are asked about; None when there are none.
+        purse: pays for the tries; None without a budget.
     """
 
     def __init__(
@@ -74,17 +69,17 @@ class Caller:
         uniform: Callable[[float, float], float],
         fence: Callable[[], str],
         emit: Callable[[Event], None],
+        pack_form: PackForm | None = None,
+        purse: Purse | None = None,
     ) -> None:
         self._lane = lane
         self._prompt = prompt
         self._parser = parser
         self._limits = limits
-        self._control = control
-        self._clock = clock
         self._uniform = uniform
         self._fence = fence
-        self._emit = emit
-        self._may_divert: Callable[[], bool] | None = None
+        self._pack_form = pack_form
+        self._asker = Asker(lane, limits, control, clock, emit, purse)
 
     @property
     def is_open(self) -> bool:
@@ -93,11 +88,11 @@ class Caller:
 
     def divert_when(self, may_divert: Callable[[], bool]) -> None:
         """Give tickets back instead of waiting out an outage, while `may_divert` says so."""
-        self._may_divert = may_divert
+        self._asker.may_divert = may_divert
 
     @property
     def room(self) -> int:
-        """Return how many more tickets could be sent than already wait."""
+        """Return how many more requests could be sent than already wait."""
         return self._lane.admission.room
 
     def announce_room(self) -> None:
@@ -108,189 +103,73 @@ class Caller:
         """Wait until there may be more room than now."""
         await self._lane.admission.room_changed()
 
-    async def resolve(self, ticket: Ticket, complexity: Complexity) -> CallResult | Diverted | None:
+    async def resolve(
+        self, ticket: Ticket, complexity: Complexity, carried: Carried | None = None
+    ) -> CallResult | Diverted | None:
         """Ask until there is an outcome; None when the run stopped first.
+
+        Arguments:
+            ticket: what to ask about.
+            complexity: the ticket's.
+            carried: from requests that it shared; their cost is not in the result.
 
         Returns:
             `Diverted` only from a caller that diverts.
         """
+        state = self._state(self._prompt.request(ticket.text, self._fence()), carried)
+        state.repaired = self._prompt.repair
+        result = await self._asker.ask(state, complexity, self._parser.parse)
+        if isinstance(result, GiveUp):
+            self._asker.given_up(result.failure)
+            return self._result(state, result.failure)
+        return self._result(state, result) if isinstance(result, Classification) else result
+
+    async def resolve_pack(
+        self, tickets: Sequence[Ticket], complexity: Complexity, carried: Carried | None = None
+    ) -> PackResult | Diverted | None:
+        """Ask about `tickets` in one request; None when the run stopped first.
+
+        Arguments:
+            tickets: at least two, of one tenant.
+            complexity: the tickets'.
+            carried: what the ticket that was asked about longest brings along.
+        """
+        form = self._pack_form
+        if form is None:
+            raise ValueError("this caller does not ask about packs")
+        names = form.names(len(tickets))
+        request = form.prompt.request([ticket.text for ticket in tickets], names)
+        state = self._state(request, carried)
+
+        def read(answer: ModelAnswer) -> dict[int, LineRead]:
+            lines = form.reader.read(answer, names)
+            return {place: lines[name] for place, name in enumerate(names.ids) if name in lines}
+
+        result = await self._asker.ask(state, complexity, read)
+        if result is None or isinstance(result, Diverted):
+            return result
+        is_answer = state.answer is not None
+        lines: dict[int, LineRead] = {}
+        if not isinstance(result, GiveUp):
+            lines = result
+        elif not is_answer:
+            # Its tickets are asked about again, but a provider that refuses all must be noticed.
+            self._asker.given_up(result.failure)
+        spending = self._asker.spending(state)
+        return PackResult(lines, is_answer, spending, state.active_s)
+
+    def _state(self, request: ModelRequest, carried: Carried | None) -> RequestState:
         attempts = TicketAttempts(max_attempts=self._limits.max_attempts, uniform=self._uniform)
-        state = TicketState(self._prompt.request(ticket.text, self._fence()), attempts)
-        step: Retry | Repair | None = None
-        while (slot := await self._wait_for_slot(step, state)) is not None:
-            if isinstance(slot, Diverted):
-                return slot
-            # All of it, also of a probe, during which dispatch stands still for the others.
-            began_s = self._clock()
-            next_step = await self._try(slot, state, complexity)
-            state.active_s += self._clock() - began_s
-            match next_step:
-                case Retry() | Repair() if state.active_s >= self._limits.ticket_deadline_s:
-                    return self._given_up(state, self._overdue(state))
-                case Retry() | Repair():
-                    step = next_step
-                case GiveUp(failure):
-                    return self._given_up(state, failure)
-                case Classification():
-                    return self._result(state, next_step)
-                case None:
-                    return None
-        return None
+        state = RequestState(request, attempts)
+        if carried is not None:
+            state.active_s = carried.active_s
+            if self._lane.health.is_proven:
+                # Tickets under way go before those that never started.
+                state.kind = TryKind.REPAIR
+        return state
 
-    async def _wait_for_slot(
-        self, step: Retry | Repair | None, state: TicketState
-    ) -> Slot | Diverted | None:
-        """Wait out the step, then for a slot; None when the run stops meanwhile."""
-        with self._control.interruptible():
-            if isinstance(step, Retry):
-                await self._back_off(step, state)
-            if self.is_open and self._may_divert is not None and self._may_divert():
-                return Diverted(self._spending(state))
-            slot = await self._lane.admission.acquire(
-                state.kind, self._tokens(state.request), may_divert=self._may_divert
-            )
-            if slot is None:
-                return Diverted(self._spending(state))
-            if not self._control.is_stopping:
-                return slot
-            self._lane.admission.release(slot)
-        return None
-
-    async def _back_off(self, step: Retry, state: TicketState) -> None:
-        self._emit(RetryScheduled(state.code, step.wait_s, state.attempts.spent))
-        began_s = self._unpaused_s()
-        await anyio.sleep(step.wait_s)
-        if not step.is_throttle:
-            # A provider at its limit, like a queue for a slot, must not use up a ticket's time.
-            state.active_s += self._unpaused_s() - began_s
-
-    def _unpaused_s(self) -> float:
-        """Return a clock that stands still while dispatch is paused."""
-        return self._clock() - self._lane.admission.paused_s()
-
-    def _tokens(self, request: ModelRequest) -> int:
-        """Return what `request` may use at most, if anybody counts."""
-        if not self._lane.admission.counts_tokens:
-            return 0
-        return estimate_prompt(request).prompt_tokens + request.max_output_tokens
-
-    async def _try(
-        self, slot: Slot, state: TicketState, complexity: Complexity
-    ) -> Classification | Retry | Repair | GiveUp | None:
-        """Make one try; None when it ended the run."""
-        began_s = self._clock()
-        if state.tries == 0:
-            state.attempts.begin(self._lane.health.successes)
-        state.tries += 1
-        try:
-            answer = await self._ask(state.request)
-        except ProviderError as error:
-            self._lane.admission.failed(slot, error)
-            self._emit_try(complexity, error, began_s)
-            return self._after_error(error, state, is_probe=slot.permit.is_probe)
-        except BaseException:
-            self._lane.admission.release(slot)
-            raise
-        state.usage += answer.usage
-        state.answer = answer
-        outcome = self._read(answer)
-        if isinstance(outcome, Classification):
-            # Before the slot goes back: it may be the success that ends the trial phase.
-            self._lane.health.on_success()
-        self._lane.admission.succeeded(slot, answer)
-        self._emit_try(complexity, outcome if isinstance(outcome, AnswerError) else None, began_s)
-        return self._after_answer(outcome, state) if isinstance(outcome, AnswerError) else outcome
-
-    def _read(self, answer: ModelAnswer) -> Classification | AnswerError:
-        try:
-            return self._parser.parse(answer)
-        except AnswerError as error:
-            return error
-
-    async def _ask(self, request: ModelRequest) -> ModelAnswer:
-        with anyio.move_on_after(self._limits.try_timeout_s):
-            return await self._lane.provider.ask(request)
-        raise TransientError(
-            f"no complete answer within {self._limits.try_timeout_s:g} s", code="timeout"
-        )
-
-    def _after_error(
-        self, error: ProviderError, state: TicketState, *, is_probe: bool
-    ) -> Retry | GiveUp | None:
-        health = self._lane.health
-        state.code = error.code
-        if error.code == "timeout":
-            # Whether the provider worked on it is unknown: a try that timed out counts as spent.
-            state.usage += estimate_prompt(state.request)
-        if isinstance(error, TransientError | ThrottleError):
-            is_throttle = isinstance(error, ThrottleError)
-            state.kind = TryKind.RETRY_AFTER_THROTTLE if is_throttle else TryKind.RETRY
-            return state.attempts.after_error(
-                error,
-                successes=health.successes,
-                is_probe=is_probe,
-                is_proven=health.is_proven,
-            )
-        is_refused = isinstance(error, FatalError) or (
-            error.code == BARE_403 and health.on_bare_403()
-        )
-        if not is_refused:
-            return state.attempts.refused(error)
-        reason = f"{self._lane.name} refuses the request ({error.code}): {error.detail}"
-        self._control.stop(ProviderRefused(reason), cause=error)
-        return None
-
-    def _after_answer(self, error: AnswerError, state: TicketState) -> Repair | GiveUp:
-        step = state.attempts.after_answer(error, successes=self._lane.health.successes)
-        if isinstance(step, Repair):
-            state.kind = TryKind.REPAIR
-            text = state.answer.text if state.answer else ""
-            state.request = self._prompt.repair(state.request, text, step.error)
-        return step
-
-    def _overdue(self, state: TicketState) -> Failure:
-        return Failure(
-            "deadline_exceeded",
-            f"no answer in {state.tries} tries within {self._limits.ticket_deadline_s:g} s",
-            max(1, state.attempts.spent),
-        )
-
-    def _given_up(self, state: TicketState, failure: Failure) -> CallResult:
-        health = self._lane.health
-        if health.on_ticket_failed(is_unexplained=failure.code in UNEXPLAINED):
-            which = "of the last tickets" if health.is_proven else "of the first tickets"
-            self._control.stop(
-                ProviderRefused(
-                    f"none {which} got an answer; the last one failed with {failure.code}: "
-                    f"{failure.detail}; the request itself seems wrong: check --model, "
-                    "--taxonomy and the provider's settings"
-                )
-            )
-        return self._result(state, failure)
-
-    def _result(self, state: TicketState, outcome: Outcome) -> CallResult:
-        spending = self._spending(state)
+    def _result(self, state: RequestState, outcome: Outcome) -> CallResult:
+        spending = self._asker.spending(state)
         if isinstance(outcome, Classification):
             spending = replace(spending, attempts=spending.attempts + 1)
         return CallResult(outcome, spending, state.answer)
-
-    def _spending(self, state: TicketState) -> Spending:
-        cost = self._lane.cost_of(state.usage)
-        return Spending(state.usage, cost, state.attempts.spent, state.tries)
-
-    def _emit_try(
-        self, complexity: Complexity, error: ProviderError | AnswerError | None, began_s: float
-    ) -> None:
-        self._emit(
-            TryFinished(
-                complexity=complexity,
-                kind=kind_of(error),
-                code="ok" if error is None else error.code,
-                latency_s=self._clock() - began_s,
-                status=error.status if isinstance(error, ProviderError) else None,
-                in_flight=self._lane.admission.in_flight,
-                limit=self._lane.admission.limit,
-                rate_per_s=self._lane.admission.rate_per_s(),
-                address=self._lane.address,
-            )
-        )

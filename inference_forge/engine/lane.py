@@ -6,9 +6,10 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Mapping
 
     from inference_forge.core.health import RunHealth
+    from inference_forge.core.packing.reading import LineRead
     from inference_forge.engine.admission import Admission
     from inference_forge.models import ModelAnswer, Money, Outcome, Spending, Usage
     from inference_forge.ports import Provider
@@ -47,6 +48,19 @@ class Lane:
 
 
 @dataclass(frozen=True, slots=True)
+class Carried:
+    """What a ticket brings along from requests that it shared without getting an answer.
+
+    Attributes:
+        spending: its share of what they cost.
+        active_s: seconds of its deadline that they used up.
+    """
+
+    spending: Spending
+    active_s: float
+
+
+@dataclass(frozen=True, slots=True)
 class CallResult:
     """What came of asking about one ticket.
 
@@ -60,6 +74,25 @@ class CallResult:
     outcome: Outcome
     spending: Spending
     answer: ModelAnswer | None
+    is_fallback: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class PackResult:
+    """What came of asking about several tickets in one request.
+
+    Attributes:
+        lines: what was answered, by the ticket's place in the request; may be empty.
+        is_answer: whether there was an answer at all; else the request was given up.
+        spending: everything that was spent on the way, to be divided among the tickets.
+        active_s: seconds of the tickets' deadlines that it used up.
+        is_fallback: the fallback provider answered.
+    """
+
+    lines: Mapping[int, LineRead]
+    is_answer: bool
+    spending: Spending
+    active_s: float
     is_fallback: bool = False
 
 

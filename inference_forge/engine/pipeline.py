@@ -32,10 +32,12 @@ if TYPE_CHECKING:
 
     from anyio.streams.memory import MemoryObjectReceiveStream, MemoryObjectSendStream
 
+    from inference_forge.core.batching import BatchQueue
     from inference_forge.engine.claims import Claims
     from inference_forge.engine.control import RunControl
     from inference_forge.engine.lane import Lane
     from inference_forge.engine.lookup import KnownTicket, Lookup
+    from inference_forge.engine.packs import Packs
     from inference_forge.engine.routing import Router
     from inference_forge.events import Event
     from inference_forge.models import Row
@@ -61,6 +63,8 @@ class Stages:
     lookup: Lookup
     claims: Claims
     router: Router
+    packs: Packs
+    queue: BatchQueue
     lanes: Sequence[Lane]
     control: RunControl
     reader: Worker
@@ -113,7 +117,13 @@ class Pipeline:
         self._written = 0
         self._late_failures: Counter[str] = Counter()
         self._can_write = True
-        self._scheduler = Scheduler(router=stages.router, claims=stages.claims, emit=stages.emit)
+        self._scheduler = Scheduler(
+            router=stages.router,
+            packs=stages.packs,
+            claims=stages.claims,
+            queue=stages.queue,
+            emit=stages.emit,
+        )
 
     async def run(self) -> RunCounts:
         """Classify every row; the sink is neither published nor abandoned here.

@@ -3,15 +3,19 @@
 from __future__ import annotations
 
 from dataclasses import replace
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, TypeVar
 
-from inference_forge.engine.lane import Diverted
-from inference_forge.models import Money, Spending
+from inference_forge.core.packing.shares import total
+from inference_forge.engine.lane import CallResult, Diverted, PackResult
 
 if TYPE_CHECKING:
+    from collections.abc import Awaitable, Callable, Sequence
+
     from inference_forge.engine.call import Caller
-    from inference_forge.engine.lane import CallResult
-    from inference_forge.models import Complexity, Ticket
+    from inference_forge.engine.lane import Carried
+    from inference_forge.models import Complexity, Spending, Ticket
+
+_R = TypeVar("_R", CallResult, PackResult)
 
 
 class Router:
@@ -36,62 +40,82 @@ class Router:
 
     @property
     def expected(self) -> int:
-        """Return how many tickets have a place and did not come yet."""
+        """Return how many requests have a place and did not come yet."""
         return self._expected
 
-    def expect(self, tickets: int) -> None:
-        """Count tickets that will come at once, so that they have a place before they do."""
-        self._expected += tickets
+    def expect(self, requests: int) -> None:
+        """Count requests that will come at once, so that they have a place before they do."""
+        self._expected += requests
 
-    def withdraw(self, tickets: int) -> None:
-        """Count tickets that were expected and will not come."""
-        self._expected -= tickets
+    def withdraw(self, requests: int) -> None:
+        """Count requests that were expected and will not come."""
+        self._expected -= requests
         for caller in (self._primary, self._fallback):
             if caller is not None:
                 caller.announce_room()
 
     async def wait_for_room(self) -> None:
-        """Wait until more tickets could be sent than already wait."""
+        """Wait until more requests could be sent than already wait."""
         while (caller := self._choose()).room <= self._expected:
             await caller.room_changed()
 
-    async def resolve(self, ticket: Ticket, complexity: Complexity) -> CallResult | None:
-        """Ask until there is an outcome; None when the run stopped first."""
+    async def resolve(
+        self, ticket: Ticket, complexity: Complexity, carried: Carried | None = None
+    ) -> CallResult | None:
+        """Ask until there is an outcome; None when the run stopped first.
+
+        Arguments:
+            ticket: what to ask about.
+            complexity: the ticket's.
+            carried: from requests that it shared; what they cost is added to the bill.
+        """
         self._expected -= 1
-        spent: list[Spending] = []
+        before = [] if carried is None else [carried.spending]
+        asked = await self._ask(lambda caller: caller.resolve(ticket, complexity, carried), before)
+        if asked is None:
+            return None
+        result, spending, is_fallback = asked
+        return replace(result, spending=spending, is_fallback=is_fallback)
+
+    async def resolve_pack(
+        self, tickets: Sequence[Ticket], complexity: Complexity, carried: Carried | None = None
+    ) -> PackResult | None:
+        """Ask about several tickets in one request; None when the run stopped first.
+
+        Arguments:
+            tickets: at least two, of one tenant.
+            complexity: the tickets'.
+            carried: what the ticket that was asked about longest brings along; its cost is not
+                in the result.
+        """
+        self._expected -= 1
+        asked = await self._ask(
+            lambda caller: caller.resolve_pack(tickets, complexity, carried), []
+        )
+        if asked is None:
+            return None
+        result, spending, is_fallback = asked
+        return replace(result, spending=spending, is_fallback=is_fallback)
+
+    async def _ask(
+        self, ask: Callable[[Caller], Awaitable[_R | Diverted | None]], spent: list[Spending]
+    ) -> tuple[_R, Spending, bool] | None:
+        """Ask whoever is up until there is a result; return it, all that was spent, and by whom."""
         while True:
             caller = self._choose()
-            result = await caller.resolve(ticket, complexity)
+            result = await ask(caller)
+            if result is None:
+                return None
             if not isinstance(result, Diverted):
                 break
             spent.append(result.spending)
-        if result is None:
-            return None
         spending = result.spending
         for earlier in spent:
-            spending = _total(earlier, spending)
-        return replace(result, spending=spending, is_fallback=caller is self._fallback)
+            spending = total(earlier, spending)
+        return result, spending, caller is self._fallback
 
     def _choose(self) -> Caller:
         fallback = self._fallback
         if fallback is not None and self._primary.is_open and not fallback.is_open:
             return fallback
         return self._primary
-
-
-def _total(one: Spending, other: Spending) -> Spending:
-    return Spending(
-        usage=one.usage + other.usage,
-        cost=_sum(one, other),
-        attempts=other.attempts,
-        tries=one.tries + other.tries,
-    )
-
-
-def _sum(one: Spending, other: Spending) -> Money | None:
-    """Return the total cost, None when a part is unknown or the currencies differ."""
-    if not one.usage.total_tokens:
-        return other.cost
-    if one.cost is None or other.cost is None or one.cost.currency != other.cost.currency:
-        return None
-    return Money(one.cost.amount + other.cost.amount, one.cost.currency)

@@ -6,9 +6,7 @@ from typing import TYPE_CHECKING
 
 import anyio
 
-from inference_forge.core.batching import BatchQueue
 from inference_forge.engine.claims import NOTICE_S, POLL_S, Claimed
-from inference_forge.engine.commit import Answered
 from inference_forge.events import BatchStarted, CallSpared, TicketsQueued, Warned
 
 if TYPE_CHECKING:
@@ -17,13 +15,14 @@ if TYPE_CHECKING:
     from anyio.abc import TaskGroup
     from anyio.streams.memory import MemoryObjectSendStream
 
+    from inference_forge.core.batching import BatchQueue
     from inference_forge.engine.claims import Claims
     from inference_forge.engine.commit import Settled
     from inference_forge.engine.control import RunControl
     from inference_forge.engine.lookup import KnownTicket
+    from inference_forge.engine.packs import Packs
     from inference_forge.engine.routing import Router
     from inference_forge.events import Event
-    from inference_forge.models import Batch
 
 
 class Scheduler:
@@ -34,16 +33,27 @@ class Scheduler:
     until that run has stored the answer, failed or died.
 
     Arguments:
-        router: asks about tickets, and tells when there is room.
+        router: tells when there is room.
+        packs: asks about tickets.
         claims: keeps other runs from asking about the same.
+        queue: cuts the batches.
         emit: takes events.
     """
 
-    def __init__(self, *, router: Router, claims: Claims, emit: Callable[[Event], None]) -> None:
+    def __init__(
+        self,
+        *,
+        router: Router,
+        packs: Packs,
+        claims: Claims,
+        queue: BatchQueue,
+        emit: Callable[[Event], None],
+    ) -> None:
         self._router = router
+        self._packs = packs
         self._claims = claims
         self._emit = emit
-        self._queue = BatchQueue()
+        self._queue = queue
         self._known: dict[int, KnownTicket] = {}
         self._changed = anyio.Event()
         self._is_closed = False
@@ -51,9 +61,10 @@ class Scheduler:
 
     def add(self, leaders: Iterable[KnownTicket]) -> None:
         """Queue tickets that need a call."""
+        now = anyio.current_time()
         for known in leaders:
             self._known[known.ticket.index] = known
-            self._queue.add(known.ticket, known.complexity)
+            self._queue.add(known.ticket, known.complexity, now)
         self._emit(TicketsQueued(self._queue.waiting()))
         self._changed.set()
 
@@ -68,25 +79,35 @@ class Scheduler:
             with control.interruptible():
                 while True:
                     await self._router.wait_for_room()
-                    batch = self._queue.cut()
+                    batch = self._queue.cut(anyio.current_time(), is_last=self._is_closed)
                     if batch is not None:
-                        self._router.expect(len(batch.tickets))
-                        batches.start_soon(self._run_batch, batch, settled, control)
+                        self._emit(BatchStarted(batch.number, batch.complexity, len(batch.tickets)))
+                        tickets = [self._known.pop(ticket.index) for ticket in batch.tickets]
+                        groups = self._packs.groups(tickets)
+                        self._router.expect(len(groups))
+                        batches.start_soon(self._run_batch, tickets, len(groups), settled, control)
                     elif self._is_closed:
                         return
                     else:
-                        self._changed = anyio.Event()
-                        await self._changed.wait()
+                        await self._wait_for_more()
+
+    async def _wait_for_more(self) -> None:
+        """Wait for more tickets, or until those that wait have waited long enough."""
+        self._changed = anyio.Event()
+        with anyio.move_on_after(self._queue.due_in_s(anyio.current_time())):
+            await self._changed.wait()
 
     async def _run_batch(
-        self, batch: Batch, settled: MemoryObjectSendStream[Settled], control: RunControl
+        self,
+        tickets: list[KnownTicket],
+        expected: int,
+        settled: MemoryObjectSendStream[Settled],
+        control: RunControl,
     ) -> None:
-        self._emit(BatchStarted(batch.number, batch.complexity, len(batch.tickets)))
-        tickets = [self._known.pop(ticket.index) for ticket in batch.tickets]
         async with anyio.create_task_group() as calls:
             claimed = await self._claims.take(tickets)
-            self._router.withdraw(len(tickets) - len(claimed.granted))
             self._go_on(claimed, calls, settled)
+            self._router.withdraw(expected)
             if claimed.held:
                 with control.interruptible():
                     await self._wait_for_others(claimed.held, calls, settled)
@@ -106,9 +127,7 @@ class Scheduler:
                     self._tell_of_waiting()
                 claimed = await self._claims.take(held)
                 held = claimed.held
-                self._router.expect(len(claimed.granted))
                 self._go_on(claimed, calls, settled)
-        self._router.expect(len(held))
         self._go_on(Claimed(held, [], []), calls, settled)
 
     def _tell_of_waiting(self) -> None:
@@ -127,13 +146,7 @@ class Scheduler:
         for found in claimed.found:
             self._emit(CallSpared(found.known.complexity))
             settled.send_nowait(found)
-        for known in claimed.granted:
-            calls.start_soon(self._run_ticket, known, settled)
-
-    async def _run_ticket(
-        self, known: KnownTicket, settled: MemoryObjectSendStream[Settled]
-    ) -> None:
-        result = await self._router.resolve(known.ticket, known.complexity)
-        if result is not None:
-            # Without waiting: an answer that was paid for must not be lost to a cancellation.
-            settled.send_nowait(Answered(known, result))
+        groups = self._packs.groups(claimed.granted)
+        self._router.expect(len(groups))
+        for group in groups:
+            calls.start_soon(self._packs.ask, group, settled)

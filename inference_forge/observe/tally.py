@@ -42,6 +42,8 @@ class Tally:
     Attributes:
         clock: seconds, monotonic.
         total: rows in the input; an estimate until `is_total_exact`, None when unknown.
+        packs: tries that were about several tickets.
+        packed: the tickets of these tries.
     """
 
     clock: Callable[[], float]
@@ -55,6 +57,8 @@ class Tally:
     cache_hits: int = 0
     coalesced: int = 0
     tries: int = 0
+    packed: int = 0
+    packs: int = 0
     throttled: int = 0
     in_flight: int = 0
     limit: int = 0
@@ -166,6 +170,9 @@ class Tally:
 
     def _on_try(self, event: TryFinished) -> None:
         self.tries += 1
+        if event.tickets > 1:
+            self.packs += 1
+            self.packed += event.tickets
         self.in_flight = event.in_flight
         self.limit = event.limit
         if event.kind == "throttle":
@@ -180,6 +187,7 @@ class Tally:
             limit=event.limit,
             rate_per_s=event.rate_per_s,
             now=self.clock(),
+            tickets=event.tickets,
         )
 
     def _on_ticket(self, event: TicketFinished) -> None:

@@ -2,6 +2,7 @@
 
 from inference_forge.settings.allowed import AllowList
 from inference_forge.settings.choices import (
+    CacheMode,
     Cleaning,
     CsvGuard,
     OnLong,
@@ -25,6 +26,7 @@ from inference_forge.settings.tables import ProviderTable, ProviderTables
 __all__ = [
     "PROJECT_FILE",
     "AllowList",
+    "CacheMode",
     "Cleaning",
     "CsvGuard",
     "Doc",

@@ -31,6 +31,13 @@ class OnLong(StrEnum):
     TRUNCATE = "truncate"
 
 
+class CacheMode(StrEnum):
+    """Whether an answer from a pack serves a run without packs, and the other way round."""
+
+    SHARED = "shared"
+    STRICT = "strict"
+
+
 class SummaryMode(StrEnum):
     """Who makes the summary."""
 

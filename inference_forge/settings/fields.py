@@ -13,6 +13,7 @@ from typing import Annotated
 from annotated_types import Ge, Gt, Le
 
 from inference_forge.settings.choices import (
+    CacheMode,
     Cleaning,
     CsvGuard,
     OnLong,
@@ -50,12 +51,13 @@ class Doc:
     shown_default: str | None = None
 
 
-_INPUT, _SENT, _OUTPUT, _MODEL, _LIMITS, _CACHE, _SCREEN = (
+_INPUT, _SENT, _OUTPUT, _MODEL, _LIMITS, _MONEY, _CACHE, _SCREEN = (
     "Input",
     "What is sent",
     "Output",
     "Model",
     "Speed and patience",
+    "Money",
     "Cache",
     "Screen",
 )
@@ -202,6 +204,13 @@ class Settings:
     summary: Annotated[
         SummaryMode, Doc("Summary by the model, taken from the text, or none.", _MODEL)
     ] = SummaryMode.LLM
+    pack: Annotated[
+        bool, Doc("Ask about several tickets in one request: the cheapest way.", _MODEL)
+    ] = False
+    pack_size: Annotated[
+        str,
+        Doc("Most tickets in a request with --pack.", _MODEL, shown_default="auto: 5, 10 or 20"),
+    ] = "auto"
     max_output_tokens: Annotated[
         int, Ge(16), Le(1_000_000), Doc("Cap on one answer's tokens.", _MODEL)
     ] = 512
@@ -268,11 +277,37 @@ class Settings:
             is_duration=True,
         ),
     ] = 5.0
+    linger_s: Annotated[
+        float,
+        Ge(0),
+        Le(60),
+        Doc(
+            "How long a ticket waits for others to fill its pack.",
+            _LIMITS,
+            name="linger",
+            is_duration=True,
+        ),
+    ] = 0.5
     grace_s: Annotated[
         float,
         Ge(0),
         Doc("Time to finish requests after Ctrl-C.", _LIMITS, name="grace", is_duration=True),
     ] = 20.0
+    max_cost: Annotated[
+        str | None,
+        Doc("Most that may be spent, such as 2.50, in the currency of the price.", _MONEY),
+    ] = None
+    max_total_tokens: Annotated[
+        int | None, Ge(1), Doc("Most tokens in and out, of all requests.", _MONEY)
+    ] = None
+    max_requests: Annotated[int | None, Ge(1), Doc("Most requests sent.", _MONEY)] = None
+    price_in: Annotated[
+        float | None, Ge(0), Doc("Price of a million input tokens.", _MONEY, shown_default="table")
+    ] = None
+    price_out: Annotated[
+        float | None, Ge(0), Doc("Price of a million output tokens.", _MONEY, shown_default="table")
+    ] = None
+    price_currency: Annotated[str, Doc("Currency of --price-in and --price-out.", _MONEY)] = "USD"
     cache_dir: Annotated[
         Path | None,
         Doc("Where paid answers are kept.", _CACHE, shown_default="the user's cache directory"),
@@ -282,6 +317,10 @@ class Settings:
         Doc("Keep answers for later runs.", _CACHE, flag="--cache/--no-cache"),
     ] = True
     refresh: Annotated[bool, Doc("Ask again, and replace what is cached.", _CACHE)] = False
+    cache_mode: Annotated[
+        CacheMode,
+        Doc("Whether answers from packs and single requests serve each other.", _CACHE),
+    ] = CacheMode.SHARED
     cache_ttl_s: Annotated[
         _Seconds | None,
         Doc(

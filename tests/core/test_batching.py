@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import math
 from collections import defaultdict
 
+import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -163,3 +165,37 @@ def test_cutting_does_not_look_through_all_tenants() -> None:
     asked = 0
     assert len(_cut_all(queue)) == 3000
     assert asked <= 3 * 3000
+
+
+def test_a_partial_batch_lingers_and_then_goes() -> None:
+    """Counted from its first ticket; a full one goes at once, and the last ones do."""
+    queue = BatchQueue({C: 2, M: 2, S: 2}, linger_s=0.5)
+    assert queue.due_in_s(0.0) == math.inf
+    queue.add(_ticket(0), S, 10.0)
+    assert queue.cut(10.4) is None
+    assert queue.due_in_s(10.4) == pytest.approx(0.1)
+    queue.add(_ticket(1, "other"), S, 10.4)
+    first = queue.cut(10.5)
+    assert first is not None
+    assert first.tickets == (_ticket(0),)
+    assert queue.cut(10.6) is None
+    assert queue.due_in_s(10.6) == pytest.approx(0.3)
+    queue.add(_ticket(2, "other"), S, 10.6)
+    full = queue.cut(10.6)
+    assert full is not None
+    assert len(full.tickets) == 2
+    queue.add(_ticket(3), M, 11.0)
+    last = queue.cut(11.0, is_last=True)
+    assert last is not None
+    assert last.tickets == (_ticket(3),)
+
+
+def test_what_a_full_batch_leaves_behind_lingers_anew() -> None:
+    """It came later than the tickets that went."""
+    queue = BatchQueue({C: 2, M: 2, S: 2}, linger_s=0.5)
+    for index in range(3):
+        queue.add(_ticket(index), S, 0.1 * index)
+    assert queue.cut(0.3) is not None
+    assert queue.due_in_s(0.3) == pytest.approx(0.5)
+    assert queue.cut(0.7) is None
+    assert queue.cut(0.8) is not None

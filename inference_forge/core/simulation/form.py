@@ -71,6 +71,15 @@ def form_of(instructions: str) -> Form:
     return Form(_schema(fields, bare), _telling(about))
 
 
+def telling_stems(about: Mapping[str, str]) -> dict[str, frozenset[str]]:
+    """Return label -> beginnings of words that speak for it alone.
+
+    Arguments:
+        about: label -> what the instructions say of it.
+    """
+    return _telling({name: set(stems_of(f"{name} {text}")) for name, text in about.items()})
+
+
 def _field(line: str) -> tuple[dict[str, Any], list[str]]:
     """Return a field's schema, and the list to which labels on the next lines belong."""
     labels: list[str] = []

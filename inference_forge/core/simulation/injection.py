@@ -35,6 +35,11 @@ class Orders:
         objects = objects_in(self._text) if found else ()
         self._values: Mapping[str, Any] = next(iter(objects), {})
 
+    @property
+    def given(self) -> bool:
+        """Tell whether there are any."""
+        return bool(self._text)
+
     def value(self, name: str, labels: Sequence[Any]) -> Any | None:
         """Return what to answer for a field, None when the text does not tell.
 

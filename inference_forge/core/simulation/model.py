@@ -4,11 +4,13 @@ from __future__ import annotations
 
 import itertools
 from bisect import bisect
-from typing import TYPE_CHECKING, Final
+from dataclasses import replace
+from typing import TYPE_CHECKING, Any, Final
 
 from inference_forge.core.simulation.answer import Answerer
 from inference_forge.core.simulation.form import Form, form_of
 from inference_forge.core.simulation.malformed import Spoiling, as_text, choose_spoiling, spoilt
+from inference_forge.core.simulation.packed import packed_lines, packed_request
 from inference_forge.core.simulation.subject import INSTRUCTING_ROLES
 from inference_forge.core.simulation.wire import Reply
 from inference_forge.core.tokens import TOKENS_PER_MESSAGE, estimate_tokens
@@ -86,21 +88,32 @@ class SimulatedModel:
     def _text(
         self, request: ChatRequest, subject: Subject, chances: Chances, spoiling: Spoiling | None
     ) -> str:
+        packed = packed_request(request.messages)
+        if packed is not None:
+            text = packed_lines(
+                packed,
+                lambda one: self._answer(one, packed.form, chances),
+                is_gullible=self._plan.follows_injections,
+            )
+            return text if spoiling is None else spoilt(text, spoiling)
         form = self._form(subject.instructions)
         schema = request.schema if request.schema is not None else form.schema
         if schema is None:
             return _PLAIN_ANSWER if spoiling is None else spoilt(_PLAIN_ANSWER, spoiling)
+        answer = self._answer(subject, replace(form, schema=schema), chances)
+        return as_text(answer) if spoiling is None else spoilt(answer, spoiling)
+
+    def _answer(self, subject: Subject, form: Form, chances: Chances) -> Any:
+        """Return what the model says about `subject`; the form has a schema."""
         disagrees = chances.disagreement < self._plan.disagreement_rate
-        answerer = Answerer(
+        return Answerer(
             self._plan.seed,
             form,
             subject,
-            schema,
+            form.schema or {},
             disagreement=str(chances.disagreement) if disagrees else None,
             is_gullible=self._plan.follows_injections,
-        )
-        answer = answerer.answer()
-        return as_text(answer) if spoiling is None else spoilt(answer, spoiling)
+        ).answer()
 
     def _form(self, instructions: str) -> Form:
         if instructions not in self._forms:

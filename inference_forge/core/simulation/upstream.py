@@ -14,6 +14,7 @@ from inference_forge.core.simulation.chance import Chances, draw, text_key
 from inference_forge.core.simulation.faults import Fault, choose_fault
 from inference_forge.core.simulation.headers import http_date, retry_after_headers
 from inference_forge.core.simulation.model import SimulatedModel
+from inference_forge.core.simulation.packed import packed_request
 from inference_forge.core.simulation.plan import DEFAULT_MODEL
 from inference_forge.core.simulation.refused import Refused
 from inference_forge.core.simulation.request import read_chat_request
@@ -174,7 +175,8 @@ class SimulatedUpstream:
         """Return the request and its reply, once keys, models, credit and limits allow it."""
         request = read_chat_request(body)
         self._check_model(request.model)
-        subject = subject_of(request.messages)
+        packed = packed_request(request.messages)
+        subject = subject_of(request.messages) if packed is None else packed.subject
         key = text_key(subject.text)
         self._tally.count_text(key)
         if self._plan.quota_requests is not None and self._admitted >= self._plan.quota_requests:

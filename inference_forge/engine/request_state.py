@@ -1,4 +1,4 @@
-"""One ticket between its tries."""
+"""One request between its tries."""
 
 from __future__ import annotations
 
@@ -10,23 +10,35 @@ from inference_forge.errors import AnswerError, ThrottleError, TicketError, Tran
 from inference_forge.models import Usage
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
+
     from inference_forge.core.attempts import TicketAttempts
+    from inference_forge.core.budget import Amount
     from inference_forge.errors import ProviderError
     from inference_forge.models import ModelAnswer, ModelRequest
 
 
 @dataclass(slots=True)
-class TicketState:
-    """What is known about a ticket between its tries."""
+class RequestState:
+    """What is known about a request between its tries.
+
+    Attributes:
+        repaired: makes the request that shows the model its unusable answer, from the request,
+            the answer and what was wrong with it; None when it is not asked for another.
+        reserved: what was set aside for the try that is next or under way; None without a budget.
+        active_s: seconds that count against the tickets' deadline.
+    """
 
     request: ModelRequest
     attempts: TicketAttempts
+    repaired: Callable[[ModelRequest, str, str], ModelRequest] | None = None
     active_s: float = 0.0
     kind: TryKind = TryKind.FIRST
     code: str = ""
     tries: int = 0
     usage: Usage = field(default_factory=Usage)
     answer: ModelAnswer | None = None
+    reserved: Amount | None = None
 
 
 def kind_of(error: ProviderError | AnswerError | None) -> str:
