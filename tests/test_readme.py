@@ -22,7 +22,7 @@ __all__ = ["isolated"]
 ROOT = Path(__file__).parent.parent
 README = (ROOT / "README.md").read_text(encoding="utf-8")
 COMMANDS = {
-    "": ("classify", "doctor", "providers", "runs", "simulate", "cache", "taxonomy"),
+    "": ("classify", "doctor", "eval", "providers", "runs", "simulate", "cache", "taxonomy"),
     "cache": ("stats", "clear", "prune", "reparse"),
     "taxonomy": ("init", "check", "show"),
 }
@@ -86,7 +86,7 @@ def test_every_command_named_in_the_docs_exists() -> None:
 def test_every_option_is_in_the_readme_or_a_page_it_links(command: str) -> None:
     """A flag that is documented nowhere is a flag that nobody uses."""
     pages = linked_pages()
-    options = set(re.findall(r"(?<![\w-])--?[a-z][a-z-]*", help_of(*command.split())))
+    options = set(re.findall(r"(?<![\w-])--?[a-z][a-z0-9-]*", help_of(*command.split())))
     missing = {
         option for option in options if not re.search(rf"(?<![\w-]){option}(?![\w-])", pages)
     }
@@ -152,6 +152,13 @@ def test_the_commands_in_the_readme_run(isolated: Path, line: str) -> None:
     (isolated / "tickets.csv.gz").write_bytes(gzip.compress(table))
     (isolated / "tickets.jsonl").write_bytes(lines)
     (isolated / "export.jsonl.gz").write_bytes(gzip.compress(lines))
+    if line.startswith("forge eval "):
+        gold = (ROOT / "examples/tickets.gold.csv").read_bytes()
+        (isolated / "gold.csv").write_bytes(
+            gold.replace(b",category,", b",Topic,", "Topic" in line)
+        )
+        for name in ("tickets.results.csv", "other.results.csv"):
+            assert forge("classify", "tickets.csv", "-o", name).code == 0
     if re.search(r"[|<>]", line):
         if "jq" in line and shutil.which("jq") is None:
             pytest.skip("jq is not installed")

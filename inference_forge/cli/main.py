@@ -12,6 +12,7 @@ from inference_forge.cli.cache import app as cache_app
 from inference_forge.cli.classify import classify
 from inference_forge.cli.debugging import set_debug
 from inference_forge.cli.doctor import doctor
+from inference_forge.cli.eval import eval_
 from inference_forge.cli.providers import providers
 from inference_forge.cli.runs import runs
 from inference_forge.cli.simulate import simulate
@@ -36,6 +37,7 @@ app.command(
     short_help="Give every ticket a category, a priority and a summary.",
 )(classify)
 app.command(name="doctor", short_help="Check what a run needs, and say what to do.")(doctor)
+app.command(name="eval", no_args_is_help=True, short_help="Measure how right results are.")(eval_)
 app.command(name="providers", short_help="List providers and who is ready.")(providers)
 app.command(name="runs", short_help="List past runs and how they ended.")(runs)
 app.command(name="simulate", short_help="Serve a simulated model on 127.0.0.1.")(simulate)

@@ -8,6 +8,7 @@ from collections import Counter
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
+from inference_forge.core.results_columns import added_columns
 from inference_forge.errors import UsageError
 
 if TYPE_CHECKING:
@@ -81,6 +82,7 @@ class _Name:
 def choose_columns(
     names: Sequence[str],
     *,
+    is_labelled: bool = False,
     compared: Sequence[str] | None = None,
     cells: Callable[[int], Iterable[str]] = lambda _: (),
     text_columns: Sequence[str] = (),
@@ -92,6 +94,7 @@ def choose_columns(
 
     Arguments:
         names: the input's column names, in order, duplicates included.
+        is_labelled: whether there may be no text, and what forge added to results is passed over.
         compared: what is compared with the known names instead of `names`, as many; for nested
             members. None compares `names`.
         cells: sample cells of the column at a position; only asked for a column named `ticket`.
@@ -104,7 +107,11 @@ def choose_columns(
     Raises:
         UsageError: a named column does not exist, or no text column was found.
     """
-    comparable = [_comparable(i, name) for i, name in enumerate(compared or names)]
+    added = added_columns(names) if is_labelled else None
+    passed = frozenset() if added is None else added.positions
+    comparable = [
+        _comparable(i, name) for i, name in enumerate(compared or names) if i not in passed
+    ]
     has_title_only = False
     if text_columns:
         text = _resolve_all(names, text_columns)
@@ -115,7 +122,7 @@ def choose_columns(
         )
         text = _same_name(names, title) + _same_name(names, body)
         has_title_only = body is None
-    if not text:
+    if not text and not is_labelled:
         raise UsageError(_nothing_found(names))
     ticket_id = resolve_column(names, id_column)[0] if id_column else _find_id(comparable)
     tenant = resolve_column(names, tenant_column)[0] if tenant_column else None
@@ -265,7 +272,7 @@ def _describe(
     context: Sequence[int],
 ) -> str:
     """Return the choice for people."""
-    parts = ["text = " + _listed(names, text)]
+    parts = ["text = " + _listed(names, text)] if text else []
     if ticket_id is not None:
         parts.append(f"id = {names[ticket_id]}")
     if tenant is not None:

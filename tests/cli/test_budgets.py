@@ -60,8 +60,10 @@ def test_packs_get_further_with_the_same_budget() -> None:
     [
         (
             ("--max-cost", "1"),
-            "--max-cost: the price of simulated is unknown; say it with --price-in and --price-out "
-            "(per million tokens), or use --max-total-tokens",
+            (
+                "--max-cost: the price of simulated is unknown; say it with --price-in and "
+                "--price-out (per million tokens), or use --max-total-tokens"
+            ),
         ),
         (
             ("--max-cost", "a lot", *PRICED),

@@ -15,6 +15,7 @@ COMMANDS = (
     (),
     ("classify",),
     ("doctor",),
+    ("eval",),
     ("runs",),
     ("simulate",),
     ("cache",),

@@ -6,6 +6,7 @@ from decimal import Decimal
 from typing import TYPE_CHECKING, Protocol
 
 from inference_forge.core.columns import FAILURE_COLUMNS
+from inference_forge.core.results_columns import RUN_COLUMNS
 from inference_forge.core.summary import extract_summary
 from inference_forge.core.taxonomy import SUMMARY_FIELD
 from inference_forge.models import Classification, Failure, Ticket
@@ -17,7 +18,6 @@ if TYPE_CHECKING:
 
 COLLISION_PREFIX = "forge_"
 DETAIL_PLACE = FAILURE_COLUMNS.index("error_detail")
-_RUN_COLUMNS = ("complexity", "cache_hit", "tokens", "cost", "currency", "model")
 
 Value = str | int | bool | Decimal | None
 """A cell that is added: None is blank in a table and null in JSON."""
@@ -58,7 +58,7 @@ class ResultColumns:
         self._has_reasoning = has_reasoning
         self._has_truncated = has_truncated
         extracted = () if summary_words is None else (SUMMARY_FIELD.name,)
-        self.names: tuple[str, ...] = fields + extracted + _RUN_COLUMNS
+        self.names: tuple[str, ...] = fields + extracted + RUN_COLUMNS
         if has_reasoning:
             self.names += ("reasoning",)
         if has_truncated:

@@ -181,7 +181,7 @@ class CsvRows:
             )
         kept = list(record.cells)
         if record.code != "nul_byte":
-            kept = kept[: min(self._choice.text)]
+            kept = kept[: min(self._choice.text, default=0)]
         if not any(kept):
             return rejected(index, record.code, record.detail, record.text)
         self._fit(kept)
@@ -225,6 +225,7 @@ class CsvRows:
         try:
             return choose_columns(
                 self.columns,
+                is_labelled=wanted.is_labelled,
                 cells=self._sample,
                 text_columns=wanted.text,
                 id_column=wanted.ticket_id,

@@ -111,6 +111,7 @@ def _try_choice(
     try:
         return choose_columns(
             names,
+            is_labelled=wanted.is_labelled,
             compared=compared,
             cells=lambda position: _cells(objects, paths[names[position]]),
             text_columns=wanted.text,

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import codecs
 import re
+from dataclasses import replace
 from enum import StrEnum
 from pathlib import PurePath
 from typing import TYPE_CHECKING, BinaryIO, assert_never
@@ -48,6 +49,7 @@ _SCALAR = re.compile(rb"(?:null|true|false|NaN|-?Infinity|-?[0-9][0-9.eE+-]*)")
 def open_source(
     path: str,
     *,
+    is_labelled: bool = False,
     stdin: BinaryIO | None = None,
     input_format: str | None = None,
     encoding: str | None = None,
@@ -67,6 +69,8 @@ def open_source(
 
     Arguments:
         path: a file, or `-` for standard input.
+        is_labelled: whether it is labels that matter, as in results: there may be no text then,
+            and what forge added is no column of the ticket's.
         stdin: standard input in binary; only used for `-`.
         input_format: `csv`, `tsv`, `jsonl`, `ndjson`, `json`, `xlsx` or `parquet`; None goes by
             the first bytes of the last two, else by the extension (`.gz` behind it is allowed),
@@ -91,6 +95,7 @@ def open_source(
     )
     checked_encoding, checked_delimiter = check_encoding(encoding), check_delimiter(delimiter)
     stream = open_bytes(path, stdin)
+    wanted = replace(wanted, is_labelled=is_labelled)
     try:
         container = container_of(stream, path, input_format)
         if container is not None:

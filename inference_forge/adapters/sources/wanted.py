@@ -22,6 +22,8 @@ class WantedColumns:
         context: columns that are sent before the text, in their order.
         keeps_lines: whether texts keep their line breaks, for `core.text.split_kept`; else they
             are normalised.
+        is_labelled: whether labels are read besides: there may be no text then, and what forge
+            added is no column of the ticket's.
     """
 
     text: tuple[str, ...] = ()
@@ -29,6 +31,7 @@ class WantedColumns:
     tenant: str | None = None
     context: tuple[str, ...] = ()
     keeps_lines: bool = False
+    is_labelled: bool = False
 
     def join(self, parts: Iterable[str]) -> str:
         """Return a ticket's text from its text columns; empty when all are blank."""

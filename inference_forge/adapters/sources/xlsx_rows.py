@@ -194,6 +194,8 @@ class XlsxRows:
         failed: UsageError | None = None
         for place, row in enumerate(self._first[: _MAX_TITLE_ROWS + 1]):
             below = self._first[place + 1 :]
+            if wanted.is_labelled and _is_title(row.cells, below):
+                continue
             try:
                 choice = _choice(row.cells, below, wanted)
             except UsageError as exc:
@@ -227,6 +229,11 @@ class XlsxRows:
         )
 
 
+def _is_title(cells: Sequence[str], below: Sequence[SheetRow]) -> bool:
+    """Return whether a row holds a single cell above a row with more."""
+    return sum(map(bool, cells)) == 1 and any(sum(map(bool, row.cells)) > 1 for row in below[:1])
+
+
 def _choice(header: list[str], rows: Sequence[SheetRow], wanted: WantedColumns) -> ColumnChoice:
     """Return which columns are read, if `header` names them.
 
@@ -236,6 +243,7 @@ def _choice(header: list[str], rows: Sequence[SheetRow], wanted: WantedColumns) 
     names = header[: -len(FAILURE_COLUMNS)] if has_failure_columns(header) else header
     return choose_columns(
         names,
+        is_labelled=wanted.is_labelled,
         cells=lambda place: (
             row.cells[place] for row in islice(rows, _SAMPLE_ROWS) if len(row.cells) > place
         ),
