@@ -128,6 +128,7 @@ class TryFinished:
             when unknown.
         address: method, host and path; empty for a provider that sends nothing.
         tickets: how many the request was about.
+        first_token_s: from sending to the answer's first word; None unless it was streamed.
     """
 
     complexity: Complexity
@@ -140,6 +141,7 @@ class TryFinished:
     rate_per_s: float | None = None
     address: str = ""
     tickets: int = 1
+    first_token_s: float | None = None
 
 
 @dataclass(frozen=True, slots=True)

@@ -286,6 +286,7 @@ class ModelAnswer:
         finish: why the model stopped.
         reasoning: reasoning that came apart from the text.
         hints: what the response said about the provider's limits.
+        first_token_s: seconds from sending to the first word or thought; None unless streamed.
     """
 
     text: str
@@ -294,6 +295,7 @@ class ModelAnswer:
     finish: Finish = Finish.STOP
     reasoning: str = ""
     hints: RateLimitHints | None = None
+    first_token_s: float | None = None
 
 
 @dataclass(frozen=True, slots=True)

@@ -16,7 +16,7 @@ from inference_forge.core.cost import Price, cost_of
 from inference_forge.core.tokens import estimate_tokens
 from inference_forge.errors import SettingsError
 from inference_forge.models import Money
-from inference_forge.settings import Origin
+from inference_forge.settings import Origin, Reasoning
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
@@ -87,6 +87,7 @@ def open_answering(
     taxonomy: Taxonomy,
     environ: Mapping[str, str],
     note: Callable[[str, str], None] = _tell_nobody,
+    warn: Callable[[str, str], None] = _tell_nobody,
 ) -> Answering:
     """Return the provider that the settings choose; nothing is sent yet.
 
@@ -95,6 +96,7 @@ def open_answering(
         taxonomy: what it is to be asked for.
         environ: the environment, in which the key is.
         note: told later, by code and message, what the provider refuses and how it is asked then.
+        warn: told later, likewise, that the model reasons though it was not asked to.
 
     Raises:
         SettingsError: unknown provider, missing key or model, unusable address, or a model that
@@ -106,9 +108,9 @@ def open_answering(
         case "local":
             return _local(loaded, taxonomy, environ)
         case "simulated":
-            return _simulated(loaded.settings)
+            return _simulated(loaded.settings, warn)
         case _:
-            return _hosted(loaded, environ, note)
+            return _hosted(loaded, environ, note, warn)
 
 
 def open_fallback(
@@ -116,6 +118,7 @@ def open_fallback(
     taxonomy: Taxonomy,
     environ: Mapping[str, str],
     note: Callable[[str, str], None] = _tell_nobody,
+    warn: Callable[[str, str], None] = _tell_nobody,
 ) -> Answering | None:
     """Return who answers while the first provider is out, None when nobody is to.
 
@@ -135,12 +138,13 @@ def open_fallback(
         price_in=None,
         price_out=None,
         base_url=settings.base_url if is_same else None,
+        reasoning=None if provider == LOCAL else settings.reasoning,
     )
     if settings.fallback_model is None and _has_no_default_model(provider, loaded):
         raise SettingsError(f"{provider} has no default model: choose one with --fallback-model")
     if is_same and settings.fallback_model == settings.model:
         raise SettingsError("--fallback-model is the model itself: name another")
-    return open_answering(replace(loaded, settings=chosen), taxonomy, environ, note)
+    return open_answering(replace(loaded, settings=chosen), taxonomy, environ, note, warn)
 
 
 def _has_no_default_model(provider: str, loaded: Loaded) -> bool:
@@ -160,6 +164,10 @@ def _local(loaded: Loaded, taxonomy: Taxonomy, environ: Mapping[str, str]) -> An
         raise SettingsError(
             f"{flag} needs a provider: add --provider openai (or any other; local has one model)"
         )
+    if settings.reasoning not in {None, Reasoning.OFF}:
+        raise SettingsError(
+            f"--reasoning {settings.reasoning} needs a language model: add --provider NAME"
+        )
     unused = [
         f"{preset.key_env} is set: add --provider {preset.name}"
         for preset in load_presets(loaded.providers).values()
@@ -171,7 +179,7 @@ def _local(loaded: Loaded, taxonomy: Taxonomy, environ: Mapping[str, str]) -> An
     return Answering(LOCAL, LocalProvider.for_taxonomy(taxonomy), lambda _: free, notice)
 
 
-def _simulated(settings: Settings) -> Answering:
+def _simulated(settings: Settings, warn: Callable[[str, str], None]) -> Answering:
     from inference_forge.adapters.providers.connect import connect  # noqa: PLC0415
     from inference_forge.adapters.simulator import (  # noqa: PLC0415
         simulated_preset,
@@ -188,6 +196,9 @@ def _simulated(settings: Settings) -> Answering:
         estimate_tokens=estimate_tokens,
         model=settings.model,
         transport=simulated_transport(plan, anyio.current_time),
+        stream=settings.stream,
+        reasoning=settings.reasoning,
+        warn=warn,
     )
     return Answering(
         SIMULATED,
@@ -199,7 +210,10 @@ def _simulated(settings: Settings) -> Answering:
 
 
 def _hosted(
-    loaded: Loaded, environ: Mapping[str, str], note: Callable[[str, str], None]
+    loaded: Loaded,
+    environ: Mapping[str, str],
+    note: Callable[[str, str], None],
+    warn: Callable[[str, str], None],
 ) -> Answering:
     from inference_forge.adapters.http.client import Timeouts  # noqa: PLC0415
     from inference_forge.adapters.providers.connect import connect  # noqa: PLC0415
@@ -221,6 +235,9 @@ def _hosted(
         base_url=settings.base_url,
         timeouts=Timeouts(read_s=settings.timeout_s),
         note=note,
+        stream=settings.stream,
+        reasoning=settings.reasoning,
+        warn=warn,
     )
     price = own_price(settings) or find_price(preset.name, provider.model)
     is_own = _is_foreign(settings.base_url, preset)

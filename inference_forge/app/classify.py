@@ -42,8 +42,9 @@ def run_classify(job: ClassifyJob) -> list[InputResult]:
     inputs = chosen_inputs(job.inputs, job.loaded.settings, job.notices.note)
     asked = load_asked(job.loaded.settings)
     taxonomy = asked.taxonomy
-    answering = open_answering(job.loaded, taxonomy, job.environ, job.notices.note)
-    fallback = open_fallback(job.loaded, taxonomy, job.environ, job.notices.note)
+    heard = (job.notices.note, job.notices.warn)
+    answering = open_answering(job.loaded, taxonomy, job.environ, *heard)
+    fallback = open_fallback(job.loaded, taxonomy, job.environ, *heard)
     deadline_s = seconds_until(job.loaded.settings.deadline, datetime.now().astimezone())
     packing = open_packing(job.loaded.settings, taxonomy)
     if packing is not None and any(each.name == LOCAL for each in (answering, fallback) if each):

@@ -6,6 +6,7 @@ import random
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Final
 
+from inference_forge.app.output_cap import output_cap
 from inference_forge.core.packing.codes import CodeBook
 from inference_forge.core.packing.plan import PackPlan, pack_plan
 from inference_forge.core.packing.prompt import MAX_PACK_SIZE, build_pack_prompt, pack_names
@@ -46,7 +47,7 @@ def open_packing(settings: Settings, taxonomy: Taxonomy) -> Packing | None:
     codes = CodeBook(taxonomy)
     numbers = random.SystemRandom()
     form = PackForm(
-        prompt=build_pack_prompt(taxonomy, codes, max_output_tokens=settings.max_output_tokens),
+        prompt=build_pack_prompt(taxonomy, codes, max_output_tokens=output_cap(settings)),
         reader=PackReader(taxonomy, codes),
         names=lambda count: pack_names(count, numbers.sample),
     )

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Final
 import anyio
 
 from inference_forge.app.answering import LOCAL
+from inference_forge.app.output_cap import output_cap
 from inference_forge.core.backoff import RetryQuota
 from inference_forge.core.batching import BatchQueue
 from inference_forge.core.breaker import Breaker, BreakerConfig
@@ -181,7 +182,7 @@ def _caller(parts: Parts, lane: Lane, parser: AnswerParser, purse: Purse | None)
     packing = parts.choice.packing
     return Caller(
         lane=lane,
-        prompt=build_prompt(parts.choice.taxonomy, max_output_tokens=settings.max_output_tokens),
+        prompt=build_prompt(parts.choice.taxonomy, max_output_tokens=output_cap(settings)),
         parser=parser,
         limits=CallLimits(
             max_attempts=settings.attempts,

@@ -51,7 +51,10 @@ def try_line(event: TryFinished) -> str:
     status = f"{event.status}" if event.status is not None else "no status"
     if event.kind in {"ok", "answer"}:
         status = "2xx" if event.address else "answered"
-    return f"{address}: {status}, {duration(event.latency_s)}, {event.code}"
+    took = duration(event.latency_s)
+    if event.first_token_s is not None:
+        took += f" ({duration(event.first_token_s)} to the first token)"
+    return f"{address}: {status}, {took}, {event.code}"
 
 
 class NoticeLines:

@@ -6,7 +6,7 @@ import functools
 import inspect
 from enum import StrEnum
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any, Final
+from typing import TYPE_CHECKING, Annotated, Any, Final, get_args
 
 import typer
 
@@ -130,9 +130,15 @@ def _is_flag(spec: Spec) -> bool:
 def _metavar(spec: Spec) -> str:
     if spec.doc.is_duration:
         return "TIME"
-    if isinstance(spec.annotation, type) and issubclass(spec.annotation, StrEnum):
-        return "|".join(spec.annotation)
+    if (choices := _choices_of_one(spec.annotation)) is not None:
+        return "|".join(choices)
     if (several := choices_in(spec.annotation)) is not None:
         return ",".join(several)
     kinds = {int: "N", int | None: "N", float | None: "N", float: "SHARE", Path | None: "PATH"}
     return kinds.get(spec.annotation, "TEXT")
+
+
+def _choices_of_one(annotation: Any) -> type[StrEnum] | None:
+    """Return the choices of a setting that takes one of them, None for other settings."""
+    kinds = [kind for kind in (annotation, *get_args(annotation)) if isinstance(kind, type)]
+    return next((kind for kind in kinds if issubclass(kind, StrEnum)), None)

@@ -141,7 +141,9 @@ def _summary_rows(tally: Tally) -> list[tuple[str, str]]:
     ]
     p50, p95 = tally.latency_s.quantile(0.5), tally.latency_s.quantile(0.95)
     if p50 is not None and p95 is not None:
-        rows.append(("latency", f"p50 {duration(p50)}, p95 {duration(p95)}"))
+        first = tally.first_token_s.quantile(0.5)
+        told = "" if first is None else f"; to the first token p50 {duration(first)}"
+        rows.append(("latency", f"p50 {duration(p50)}, p95 {duration(p95)}{told}"))
     if tally.throttled or tally.breaker_openings:
         rows.append(
             ("provider", f"throttled {tally.throttled:,}, breaker opened {tally.breaker_openings}")

@@ -211,12 +211,12 @@ class Asker:
             result = read(answer)
         except AnswerError as error:
             self._lane.admission.succeeded(slot, answer)
-            self._emit_try(complexity, state, error, began_s)
+            self._emit_try(complexity, state, error, began_s, answer.first_token_s)
             return self._after_answer(error, state)
         # Before the slot goes back: it may be the success that ends the trial phase.
         self._lane.health.on_success()
         self._lane.admission.succeeded(slot, answer)
-        self._emit_try(complexity, state, None, began_s)
+        self._emit_try(complexity, state, None, began_s, answer.first_token_s)
         return result
 
     async def _send(self, request: ModelRequest) -> ModelAnswer:
@@ -276,6 +276,7 @@ class Asker:
         state: RequestState,
         error: ProviderError | AnswerError | None,
         began_s: float,
+        first_token_s: float | None = None,
     ) -> None:
         admission = self._lane.admission
         self._emit(
@@ -290,5 +291,6 @@ class Asker:
                 rate_per_s=admission.rate_per_s(),
                 address=self._lane.address,
                 tickets=len(state.request.texts),
+                first_token_s=first_token_s,
             )
         )

@@ -71,6 +71,7 @@ class Tally:
     failures: Counter[str] = field(default_factory=Counter)
     changes: Counter[str] = field(default_factory=Counter)
     latency_s: Quantiles = field(default_factory=Quantiles)
+    first_token_s: Quantiles = field(default_factory=Quantiles)
     began_s: float = 0.0
     _calls: CallsLeft = field(default_factory=CallsLeft)
     _rows_by_byte: float = 0.0
@@ -179,6 +180,8 @@ class Tally:
             self.throttled += 1
         elif event.kind in {"ok", "answer"}:
             self.latency_s.add(event.latency_s)
+            if event.first_token_s is not None:
+                self.first_token_s.add(event.first_token_s)
         self._eta.on_try(
             event.complexity,
             event.latency_s,

@@ -63,6 +63,25 @@ class ProgressStyle(StrEnum):
     NONE = "none"
 
 
+class Reasoning(StrEnum):
+    """How much a model thinks before it answers."""
+
+    OFF = "off"
+    LOW = "low"
+    MEDIUM = "medium"
+    HIGH = "high"
+
+    @property
+    def room_tokens(self) -> int:
+        """Output tokens to allow for it, on top of the answer's own.
+
+        Providers count thoughts as output and cut both off at one cap, so a level without room is
+        an answer without an answer. Anthropic's budgets in `presets.toml` fit in with some to
+        spare.
+        """
+        return {"off": 0, "low": 2_048, "medium": 8_192, "high": 16_384}[self.value]
+
+
 def choices_in(annotation: Any) -> type[StrEnum] | None:
     """Return the choices of a setting that takes a list of them; None for other settings."""
     inner = get_args(annotation)

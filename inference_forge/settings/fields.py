@@ -18,6 +18,7 @@ from inference_forge.settings.choices import (
     CsvGuard,
     OnLong,
     ProgressStyle,
+    Reasoning,
     Redaction,
     SummaryMode,
 )
@@ -214,6 +215,17 @@ class Settings:
     max_output_tokens: Annotated[
         int, Ge(16), Le(1_000_000), Doc("Cap on one answer's tokens.", _MODEL)
     ] = 512
+    reasoning: Annotated[
+        Reasoning | None,
+        Doc(
+            "How much the model thinks before it answers.",
+            _MODEL,
+            shown_default="off where all models can be told so",
+        ),
+    ] = None
+    stream: Annotated[
+        bool, Doc("Have answers sent as they are written, and time their first word.", _MODEL)
+    ] = False
     concurrency: Annotated[_Count, Le(10_000), Doc("Most requests in flight.", _LIMITS)] = 32
     attempts: Annotated[_Count, Le(10), Doc("Tries that count against a ticket.", _LIMITS)] = 3
     rpm: Annotated[

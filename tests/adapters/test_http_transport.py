@@ -140,7 +140,7 @@ async def test_cancelled_while_reading_frees_its_place() -> None:
                 await client.get("models")
             assert scope.cancelled_caught
             assert (await client.get("models")).status_code == 200
-        assert server.gone == 1
+        assert await anyio.to_thread.run_sync(server.wait_until, lambda s: s.gone == 1)
 
 
 async def test_waits_for_a_free_connection_within_the_pool_timeout() -> None:

@@ -15,7 +15,7 @@ from inference_forge.adapters.providers.presets import Preset, find_preset, load
 from inference_forge.errors import FatalError, SettingsError, ThrottleError, TransientError
 from inference_forge.errors import TicketError as RefusedTicket
 from inference_forge.models import Message, ModelRequest
-from inference_forge.settings import load_settings
+from inference_forge.settings import Reasoning, load_settings
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -91,12 +91,20 @@ def test_all_keys(files: Files) -> None:
         'default_model = "m"\nmax_tokens_field = "max_completion_tokens"\n'
         'reasoning_field = "effort"\nreasoning_value = "none"\nextra_body = { seed = 1 }\n'
         'rpm = 1\ntpm = 2\nheaders = { X-One = "1" }\ncheck_path = "health"\n'
+        "asks_stream_usage = false\n"
+        'reasoning.off = [{ effort = "null" }]\n'
+        'reasoning.high = [{ effort = "max" }, { on = true }]\n'
         'fatal_codes = ["A"]\nthrottle_codes = ["b"]\ntransient_codes = ["c"]\nticket_codes = ["d"]'
     )
     mine = files.presets(text)["mine"]
     assert (mine.wire, mine.auth, mine.structured) == ("anthropic", "x-api-key", "plain")
     assert (mine.default_model, mine.max_tokens_field) == ("m", "max_completion_tokens")
     assert mine.fixed_body == {"seed": 1, "effort": "none"}
+    assert mine.asks_stream_usage is False
+    assert mine.reasoning == {
+        Reasoning.OFF: ({"effort": None},),
+        Reasoning.HIGH: ({"effort": "max"}, {"on": True}),
+    }
     assert (mine.rpm, mine.tpm, mine.check_path) == (1, 2, "health")
     assert mine.headers == {"x-one": "1"}
     codes = (mine.fatal_codes, mine.throttle_codes, mine.transient_codes, mine.ticket_codes)
@@ -117,7 +125,10 @@ def test_a_header_in_another_case_is_no_second_one(files: Files) -> None:
     ("text", "message"),
     [
         (NEW + "base_ulr = 1", "[providers.mine] in FILE: unknown key 'base_ulr'; did you mean"),
-        (NEW + "zzz = 1", "[providers.mine] in FILE: unknown key 'zzz'; known: auth, base_url, "),
+        (
+            NEW + "zzz = 1",
+            "[providers.mine] in FILE: unknown key 'zzz'; known: asks_stream_usage, ",
+        ),
         (NEW, "[providers.mine] in FILE needs key_env, the variable that holds the key; or "),
         ("[providers.mine]", "[providers.mine] in FILE is a new provider and needs base_url"),
         (
@@ -149,6 +160,12 @@ def test_a_header_in_another_case_is_no_second_one(files: Files) -> None:
         ('[providers.openai]\nheaders = { a = "sk-secret\\n" }', "header 'a' cannot be sent"),
         ('[providers.openai]\nheaders = { a = "sk-secr\\u00e9t" }', "header 'a' cannot be sent"),
         ('[providers.openai]\nheaders = { Host = "x" }', "'Host' is set by forge; leave it out"),
+        ("[providers.openai]\nreasoning.low = []", "reasoning.low: it must not be empty"),
+        (
+            "[providers.openai]\nreasoning.most = [{}]",
+            "reasoning.most: 'most' cannot be used: choose ",
+        ),
+        ("[providers.openai]\nreasoning = 'low'", "reasoning: 'low' cannot be used: it must be a "),
         ("[providers.openai]\ncheck_path = '//evil.example/x'", "check_path must be a path below"),
         ("[providers.openai]\ncheck_path = 'a?b'", "check_path must be a path below base_url"),
     ],

@@ -173,6 +173,18 @@ async def test_a_reset_is_a_reset() -> None:
         assert (await figures(client))["reset"] == 2
 
 
+async def test_a_stream_may_break_in_the_middle() -> None:
+    """The client gets half of it, and then a reset; others are served."""
+    async with serving(break_rate=1.0) as server, http(server) as client:
+        lines = []
+        with pytest.raises((httpx.ReadError, httpx.RemoteProtocolError)):
+            async with client.stream("POST", PATH, content=chat("y", stream=True)) as reply:
+                lines += [line async for line in reply.aiter_lines()]
+        assert reply.status_code == 200
+        assert "data: [DONE]" not in lines
+        assert (await figures(client))["reset"] == 1
+
+
 async def test_a_hanging_request_ends_when_the_client_leaves() -> None:
     """And is in flight until then."""
     async with serving(hang_rate=1.0) as server, http(server) as client:

@@ -24,6 +24,7 @@ from inference_forge.core.simulation.plan import SimulationPlan
 from inference_forge.core.taxonomy import BUILT_IN
 from inference_forge.core.tokens import estimate_tokens
 from inference_forge.errors import FatalError, SettingsError, ThrottleError, TransientError
+from inference_forge.settings import Reasoning
 
 PROMPT = build_prompt(BUILT_IN, max_output_tokens=200)
 
@@ -113,7 +114,13 @@ async def test_repr_shows_the_requests() -> None:
         assert repr(http._transport) == "<SimulatedTransport 1 requests>"
 
 
-def provider(api_key: ApiKey | None = None, **plan: Any) -> Any:
+def provider(
+    api_key: ApiKey | None = None,
+    *,
+    stream: bool = False,
+    reasoning: Reasoning | None = None,
+    **plan: Any,
+) -> Any:
     """Return this project's provider over a simulation."""
     planned = SimulationPlan(**plan)
     return connect(
@@ -123,6 +130,8 @@ def provider(api_key: ApiKey | None = None, **plan: Any) -> Any:
         clock=anyio.current_time,
         estimate_tokens=estimate_tokens,
         transport=simulated_transport(planned, anyio.current_time),
+        stream=stream,
+        reasoning=reasoning,
     )
 
 
@@ -179,3 +188,42 @@ async def test_malformed_bodies_do_not_break_the_transport() -> None:
         assert (await http.post(PATH, content=b"{")).status_code == 400
         models = orjson.loads((await http.get("/v1/models")).content)
         assert models["data"][0]["id"] == "simulated"
+
+
+async def test_a_streamed_answer_is_the_same_and_its_first_word_is_timed() -> None:
+    """As long as the plan says, exactly; the rest takes its time for each token."""
+    plan: dict[str, Any] = {"latency_s": 1.0, "ttft_s": 0.5, "s_per_output_token": 0.1}
+    request = PROMPT.request("My invoice is wrong", "ab")
+    answers = []
+    for stream in (False, True):
+        asked = provider(stream=stream, reasoning_tokens=5, **plan)
+        began_s = anyio.current_time()
+        answers.append(await asked.ask(request))
+        tokens = answers[-1].usage.completion_tokens
+        assert anyio.current_time() - began_s == pytest.approx(1.5 + 0.1 * tokens)
+        await asked.aclose()
+    whole, streamed = answers
+    assert (whole.first_token_s, whole.reasoning) == (None, streamed.reasoning)
+    assert streamed.first_token_s == pytest.approx(1.6)
+    assert (streamed.text, streamed.usage) == (whole.text, whole.usage)
+
+
+@pytest.mark.parametrize("stream", [True, False])
+async def test_a_connection_that_breaks_in_the_middle_is_transient(*, stream: bool) -> None:
+    """What came before is no answer."""
+    asked = provider(stream=stream, break_rate=1.0)
+    with pytest.raises(TransientError) as caught:
+        await asked.ask(PROMPT.request("x", "ab"))
+    assert caught.value.code == "connection_reset"
+    await asked.aclose()
+
+
+async def test_it_reasons_as_it_is_told() -> None:
+    """By the levels of `--reasoning`."""
+    tokens = []
+    for level in (None, *Reasoning):
+        asked = provider(reasoning=level, reasoning_tokens=10)
+        answer = await asked.ask(PROMPT.request("x", "ab"))
+        tokens.append(answer.usage.reasoning_tokens)
+        await asked.aclose()
+    assert tokens == [10, 0, 5, 10, 40]

@@ -117,3 +117,11 @@ def test_a_line_holds_nothing_else() -> None:
     """The event has no more to tell."""
     event = TryFinished(Complexity.SIMPLE, "throttle", "rate_limited", 1.5, 429, 1, 8)
     assert try_line(event) == "in this process: 429, 1.5 s, rate_limited"
+
+
+def test_a_streamed_answer_tells_its_first_token() -> None:
+    """Behind how long the whole of it took."""
+    event = TryFinished(
+        Complexity.SIMPLE, "ok", "ok", 1.5, None, 1, 8, address="POST h/v1", first_token_s=0.25
+    )
+    assert try_line(event) == "POST h/v1: 2xx, 1.5 s (250 ms to the first token), ok"

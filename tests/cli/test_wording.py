@@ -115,6 +115,22 @@ def test_an_empty_run_has_a_summary() -> None:
 
 
 @pytest.mark.parametrize(
+    ("first_token_s", "words"),
+    [(None, "p50 2.0 s, p95 2.0 s"), (1.5, "p50 2.0 s, p95 2.0 s; to the first token p50 1.5 s")],
+)
+def test_the_first_token_is_in_the_summary_of_a_stream(
+    first_token_s: float | None, words: str
+) -> None:
+    """Beside how long whole answers took."""
+    tally = Tally(lambda: 0.0)
+    tally.on_event(
+        TryFinished(Complexity.SIMPLE, "ok", "ok", 2.0, 200, 1, 8, first_token_s=first_token_s)
+    )
+    lines = summary_lines(InputResult("in.csv", RunCounts(0, 0), tally, None, None))
+    assert f"latency     {words}" in lines
+
+
+@pytest.mark.parametrize(
     ("changes", "words"),
     [
         (

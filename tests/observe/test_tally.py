@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from decimal import Decimal
 
 import pytest
@@ -91,6 +91,16 @@ def test_the_total_of_a_pipe_is_unknown_until_its_end() -> None:
     assert tally.left_s() is None
     tally.on_event(RowsRead(0, True, 500, None))
     assert tally.total == 50
+
+
+def test_the_first_token_is_timed_where_there_is_a_stream() -> None:
+    """Of answers only, good or bad."""
+    tally = after(try_finished("ok"), try_finished("answer"))
+    assert tally.first_token_s.count == 0
+    for kind in ("ok", "answer", "transient"):
+        tally.on_event(replace(try_finished(kind), first_token_s=0.25))
+    assert tally.first_token_s.count == 2
+    assert tally.first_token_s.quantile(0.5) == pytest.approx(0.25, rel=0.01)
 
 
 def test_the_total_is_never_below_what_was_read() -> None:

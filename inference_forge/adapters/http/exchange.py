@@ -6,13 +6,17 @@ import zlib
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
+import anyio
 import httpx
 
 from inference_forge.adapters.http.failures import TRANSLATED, provider_error
+from inference_forge.adapters.http.streamed import StreamedBody, StreamTooLargeError
 from inference_forge.errors import TransientError
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
+
+    from inference_forge.adapters.http.streamed import StreamReader
 
 MAX_BODY_BYTES = 1 << 20
 """Decoded. Twenty answers take a few kilobytes; more than a megabyte is a fault or an attack."""
@@ -27,12 +31,14 @@ class Reply:
     Attributes:
         status: HTTP status.
         headers: case-insensitive.
-        body: decoded, at most `MAX_BODY_BYTES`.
+        body: decoded, at most `MAX_BODY_BYTES`; of a stream, what it was put together to.
+        first_token_s: seconds from sending to the first word of a stream; None without one.
     """
 
     status: int
     headers: Mapping[str, str]
     body: bytes
+    first_token_s: float | None = None
 
 
 class _TooLargeError(Exception):
@@ -40,7 +46,11 @@ class _TooLargeError(Exception):
 
 
 async def exchange(
-    client: httpx.AsyncClient, request: httpx.Request, *, redact: Callable[[str], str] = str
+    client: httpx.AsyncClient,
+    request: httpx.Request,
+    *,
+    redact: Callable[[str], str] = str,
+    reader: StreamReader | None = None,
 ) -> Reply:
     """Send `request` and return the whole reply, whatever its status.
 
@@ -50,26 +60,51 @@ async def exchange(
         client: made by `build_client`.
         request: ready to be sent.
         redact: replaces secrets in error details.
+        reader: puts a successful reply together that comes as events; one that does not, because
+            the server does not stream, is read as any other. None expects no stream.
 
     Raises:
-        TransientError: connection, timeout, protocol or encoding trouble, or a body over the cap.
+        TransientError: connection, timeout, protocol or encoding trouble, a body over the cap, or
+            a stream that ends before its answer does.
         FatalError: the certificate, the URL or the proxy's credentials are wrong.
     """
     host = request.url.netloc.decode("ascii")
+    began_s = anyio.current_time()
     try:
         response = await client.send(request, stream=True)
         try:
+            if reader is not None and _is_stream(response):
+                return await _read_stream(response, reader, began_s, host)
             body = await _read_body(response)
         finally:
             await response.aclose()
     except TRANSLATED as exc:
         raise provider_error(exc, host=host, redact=redact) from exc
-    except _TooLargeError as exc:
+    except (_TooLargeError, StreamTooLargeError) as exc:
         raise TransientError(
             f"{host}: the reply exceeds {MAX_BODY_BYTES} bytes",
             code="body_too_large",
         ) from exc
     return Reply(response.status_code, response.headers, body)
+
+
+def _is_stream(response: httpx.Response) -> bool:
+    content_type = response.headers.get("content-type", "")
+    return response.is_success and content_type.strip().lower().startswith("text/event-stream")
+
+
+async def _read_stream(
+    response: httpx.Response, reader: StreamReader, began_s: float, host: str
+) -> Reply:
+    stream = StreamedBody(response, reader, began_s)
+    await stream.read()
+    if not reader.is_whole:
+        raise TransientError(
+            f"{host}: the stream ended before the answer did",
+            code="cut_stream",
+            status=response.status_code,
+        )
+    return Reply(response.status_code, response.headers, reader.body(), stream.first_token_s)
 
 
 async def _read_body(response: httpx.Response) -> bytes:

@@ -1,18 +1,19 @@
 """What a server takes of a request, learned from what it refuses.
 
-Which models take a JSON Schema, a temperature, or which name of the cap on an answer, no list
-knows for long. So the strongest way is tried first, and a refusal that names the part leads to the
-next weaker way. Pure: who asks again, and what is remembered, is decided elsewhere.
+Which models take a JSON Schema, a temperature, a stream, which setting of their reasoning, or which
+name of the cap on an answer, no list knows for long. So the strongest way is tried first, and a
+refusal that names the part leads to the next weaker way. Pure: who asks again, and what is
+remembered, is decided elsewhere.
 """
 
 from __future__ import annotations
 
 import re
 from dataclasses import dataclass, replace
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING, Any, Final, Literal
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Iterator, Mapping
 
     from inference_forge.adapters.providers.presets import Structured
     from inference_forge.adapters.providers.verdict import Complaint
@@ -53,10 +54,24 @@ _NOT_KNOWN: Final = re.compile(
     r"|forbidden|additional propert",
     re.IGNORECASE,
 )
+# OpenAI: "Your organization must be verified to stream this model", of the field `stream`
+# (github.com/lobehub/lobehub/issues/9385). Mistral, of `stream_options`: "Extra inputs are not
+# permitted" (github.com/dnakov/anon-kode/issues/53).
+_ABOUT_STREAM_USAGE: Final = re.compile(r"stream_options|include_usage")
+_ABOUT_STREAM: Final = re.compile(r"""['"`]stream['"`]|\bstream(ing|ed)?\b""")
+# Anthropic: '"thinking.type.enabled" is not supported for this model' (github.com/anomalyco/
+# opencode/issues/23007), and of "adaptive" to others; Ollama: 'think value "medium" is not
+# supported for this model' (github.com/ollama/ollama/issues/12561).
+_ABOUT_REASONING: Final = re.compile(
+    r"reasoning|\bthink(ing)?\b|output_config|chat_template_kwargs", re.IGNORECASE
+)
 _OTHER_CAP: Final = {
     "max_tokens": "max_completion_tokens",
     "max_completion_tokens": "max_tokens",
 }
+
+
+Streaming = Literal["with usage", "without usage", "no"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -68,12 +83,17 @@ class Manner:
         temperature: None leaves it out.
         cap_field: what the cap on the answer is called.
         is_cap_renamed: whether the other name was refused; it is not tried again.
+        stream: whether the answer comes piece by piece, and its usage is asked for.
+        reasoning: the fields that set the reasoning, and those to try if they are refused; none to
+            say nothing about it.
     """
 
     structured: Structured
     temperature: float | None
     cap_field: str
     is_cap_renamed: bool = False
+    stream: Streaming = "no"
+    reasoning: tuple[Mapping[str, object], ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -139,18 +159,57 @@ def next_manner(
         terms: how the wire format is spoken of.
         has_schema: whether the request asked for a form at all.
     """
-    said = complaint.message
     if _FAULTS_OF_AN_ANSWER & complaint.codes:
         return None
-    if manner.temperature is not None and _is_about(complaint, ("temperature",)):
-        return replace(manner, temperature=None)
-    if not manner.is_cap_renamed and _refuses_cap(manner.cap_field, complaint):
-        return replace(manner, cap_field=_OTHER_CAP[manner.cap_field], is_cap_renamed=True)
-    if manner.temperature is not None and not complaint.field and _ABOUT_TEMPERATURE.search(said):
-        return replace(manner, temperature=None)
-    weaker = _WEAKER.get(manner.structured) if has_schema else None
-    if weaker is not None and (_is_about(complaint, terms.form_field) or terms.form.search(said)):
-        return replace(manner, structured=weaker)
+    weaker = _weaker_form(manner, complaint, terms) if has_schema else None
+    steps = (
+        _without_what_is_named(manner, complaint),
+        _without_temperature(manner, complaint),
+        weaker,
+        _without_what_is_spoken_of(manner, complaint.field or complaint.message),
+    )
+    return next((step for step in steps if step is not None), None)
+
+
+def _without_what_is_named(manner: Manner, complaint: Complaint) -> Manner | None:
+    """Read the field that the complaint is about, and refusals that can't be about another."""
+    about, said = _is_about, complaint.message
+    found = None
+    if manner.temperature is not None and about(complaint, ("temperature",)):
+        found = replace(manner, temperature=None)
+    elif not manner.is_cap_renamed and _refuses_cap(manner.cap_field, complaint):
+        found = replace(manner, cap_field=_OTHER_CAP[manner.cap_field], is_cap_renamed=True)
+    elif manner.stream == "with usage" and (
+        about(complaint, ("stream_options",)) or _ABOUT_STREAM_USAGE.search(said)
+    ):
+        found = replace(manner, stream="without usage")
+    elif manner.stream != "no" and about(complaint, ("stream",)):
+        found = replace(manner, stream="no")
+    elif manner.reasoning and about(complaint, tuple(manner.reasoning[0])):
+        found = replace(manner, reasoning=manner.reasoning[1:])
+    return found
+
+
+def _without_temperature(manner: Manner, complaint: Complaint) -> Manner | None:
+    if manner.temperature is None or complaint.field:
+        return None
+    is_meant = _ABOUT_TEMPERATURE.search(complaint.message)
+    return replace(manner, temperature=None) if is_meant else None
+
+
+def _weaker_form(manner: Manner, complaint: Complaint, terms: Terms) -> Manner | None:
+    weaker = _WEAKER.get(manner.structured)
+    if weaker is None:
+        return None
+    is_meant = _is_about(complaint, terms.form_field) or terms.form.search(complaint.message)
+    return replace(manner, structured=weaker) if is_meant else None
+
+
+def _without_what_is_spoken_of(manner: Manner, said: str) -> Manner | None:
+    if manner.reasoning and _ABOUT_REASONING.search(said):
+        return replace(manner, reasoning=manner.reasoning[1:])
+    if manner.stream != "no" and _ABOUT_STREAM.search(said):
+        return replace(manner, stream="no")
     return None
 
 
@@ -163,6 +222,27 @@ def differences(asked: Manner, taken: Manner, terms: Terms) -> Iterator[tuple[st
         yield "no_temperature", f"temperature {asked.temperature:g}", "its own default"
     if asked.cap_field != taken.cap_field:
         yield f"cap_{taken.cap_field}", asked.cap_field, taken.cap_field
+    if asked.reasoning != taken.reasoning:
+        said = _in_words(taken.reasoning[0]) if taken.reasoning else "its own default"
+        yield f"reasoning_{len(taken.reasoning)}", _in_words(asked.reasoning[0]), said
+    if asked.stream != taken.stream:
+        refused = "stream" if taken.stream == "no" else "stream_options"
+        yield f"stream_{taken.stream.replace(' ', '_')}", refused, _STREAMS[taken.stream]
+
+
+_STREAMS: Final[dict[Streaming, str]] = {
+    "without usage": "a stream that may not tell its usage",
+    "no": "no stream",
+}
+
+
+def _in_words(fields: Mapping[str, Any]) -> str:
+    """Return `reasoning_effort low`, `thinking type=enabled budget_tokens=1024` and the like."""
+    parts = []
+    for name, value in fields.items():
+        inner = [f"{k}={v}" for k, v in value.items()] if isinstance(value, dict) else [f"{value}"]
+        parts.append(" ".join((name, *inner)))
+    return ", ".join(parts)
 
 
 def _is_about(complaint: Complaint, fields: tuple[str, ...]) -> bool:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from dataclasses import replace
 from typing import TYPE_CHECKING, Any, Final
 
 import orjson
@@ -22,6 +23,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable
 
     from inference_forge.adapters.http.exchange import Reply
+    from inference_forge.errors import ProviderError
     from inference_forge.models import ModelRequest
 
 # Statuses and types: platform.claude.com/docs/en/api/errors; 401, 402, 403, 409, 413, 429, 5xx and
@@ -56,6 +58,20 @@ ANTHROPIC_TABLE: Final[tuple[Rule, ...]] = (
 )
 """Anthropic's own lines, then what all have in common."""
 
+# platform.claude.com/docs/en/api/errors. In the middle of a stream an error has no status.
+_STATUSES: Final = {
+    "invalid_request_error": 400,
+    "authentication_error": 401,
+    "billing_error": 402,
+    "permission_error": 403,
+    "not_found_error": 404,
+    "request_too_large": 413,
+    "rate_limit_error": 429,
+    "api_error": 500,
+    "timeout_error": 504,
+    "overloaded_error": 529,
+}
+
 # platform.claude.com/docs/en/build-with-claude/handling-stop-reasons
 _FINISHES: Final = {
     "max_tokens": Finish.LENGTH,
@@ -72,6 +88,7 @@ def read_answer(
     host: str,
     estimate_tokens: Callable[[str], int],
     redact: Callable[[str], str],
+    refusal: Callable[[Reply], ProviderError | None] = lambda _: None,
 ) -> ModelAnswer:
     """Return the answer in a 2xx reply.
 
@@ -85,13 +102,18 @@ def read_answer(
         host: shown in details.
         estimate_tokens: tokens of a text, for replies without usable usage.
         redact: replaces secrets, in details and in what the model wrote.
+        refusal: returns the error that a reply stands for, None for a success.
 
     Raises:
+        ProviderError: the body holds an error of a known type, told from its usual status.
         TransientError: the body is empty, no JSON object, an error, or has no content.
     """
     body = json_object(reply, host)
     fault = body.get("error")
     if fault:
+        kind = str(fault.get("type")) if isinstance(fault, dict) else ""
+        if (error := refusal(replace(reply, status=_STATUSES.get(kind, reply.status)))) is not None:
+            raise error
         said = fault.get("message") if isinstance(fault, dict) else fault
         what = f"reports: {one_line(str(said), redact=redact)}"
         raise unusable(reply, host, "error_in_body", what)

@@ -6,10 +6,12 @@ platform.claude.com/docs/en/agents-and-tools/tool-use/implement-tool-use. Looked
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import TYPE_CHECKING, Final
 
 from inference_forge.adapters.providers.accepted import ANTHROPIC_TERMS
 from inference_forge.adapters.providers.anthropic_answer import ANTHROPIC_TABLE, read_answer
+from inference_forge.adapters.providers.anthropic_stream import AnthropicStream
 from inference_forge.adapters.providers.http_provider import HttpProvider
 
 if TYPE_CHECKING:
@@ -17,6 +19,7 @@ if TYPE_CHECKING:
 
     from inference_forge.adapters.http.exchange import Reply
     from inference_forge.adapters.providers.accepted import Manner
+    from inference_forge.adapters.providers.presets import Structured
     from inference_forge.models import ModelAnswer, ModelRequest
 
 TOOL: Final = "classification"
@@ -32,11 +35,24 @@ class AnthropicMessagesProvider(HttpProvider):
     path = "messages"
     table = ANTHROPIC_TABLE
     terms = ANTHROPIC_TERMS
+    reader = AnthropicStream
 
     @property
     def generation(self) -> Mapping[str, object]:
         """As for any provider, and the wire format: a tool call is another question."""
         return {**super().generation, "wire": "anthropic"}
+
+    def _opening(self, manner: Manner) -> Manner:
+        """Leave out what does not go with thinking: a temperature, and a tool that is forced.
+
+        platform.claude.com/docs/en/build-with-claude/extended-thinking, "Feature compatibility".
+        """
+        asked = manner.reasoning[0].get("thinking") if manner.reasoning else None
+        if not isinstance(asked, dict) or asked.get("type") == "disabled":
+            return manner
+        is_forced = manner.structured == "json_schema"
+        structured: Structured = "json_object" if is_forced else manner.structured
+        return replace(manner, temperature=None, structured=structured)
 
     def _body(self, request: ModelRequest, manner: Manner) -> dict[str, object]:
         body: dict[str, object] = {
@@ -70,4 +86,5 @@ class AnthropicMessagesProvider(HttpProvider):
             host=self._host,
             estimate_tokens=self._estimate_tokens,
             redact=self._redact,
+            refusal=self._refusal,
         )

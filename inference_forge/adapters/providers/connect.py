@@ -18,6 +18,7 @@ if TYPE_CHECKING:
     from inference_forge.adapters.http.client import Timeouts
     from inference_forge.adapters.providers.credentials import ApiKey
     from inference_forge.adapters.providers.presets import Preset, Structured, Wire
+    from inference_forge.settings import Reasoning
 
 _PROVIDERS: Final[dict[Wire, type[HttpProvider]]] = {
     "openai": OpenAIChatProvider,
@@ -39,6 +40,9 @@ def connect(
     timeouts: Timeouts | None = None,
     transport: httpx.AsyncBaseTransport | None = None,
     note: Callable[[str, str], None] = tell_nobody,
+    stream: bool = False,
+    reasoning: Reasoning | None = None,
+    warn: Callable[[str, str], None] = tell_nobody,
 ) -> HttpProvider:
     """Return a provider; nothing is sent yet.
 
@@ -55,9 +59,13 @@ def connect(
         timeouts: None for the defaults.
         transport: replaces the network, for tests.
         note: told, by code and message, what the server refuses and how it is asked instead.
+        stream: whether answers are to come piece by piece.
+        reasoning: how much the model is to think; None leaves it to the preset.
+        warn: told, by code and message, that the model thinks though it was not asked to.
 
     Raises:
-        SettingsError: a key or a model is missing, or the URL or proxy cannot be used.
+        SettingsError: a key or a model is missing, the URL or proxy cannot be used, or the provider
+            cannot be told this `reasoning`.
     """
     chosen = model or preset.default_model
     if not chosen:
@@ -81,6 +89,9 @@ def connect(
         temperature=temperature,
         structured=structured,
         note=note,
+        stream=stream,
+        reasoning=reasoning,
+        warn=warn,
     )
 
 

@@ -12,19 +12,27 @@ import orjson
 from inference_forge.adapters.http.exchange import exchange
 from inference_forge.adapters.providers.accepted import (
     Manner,
+    Streaming,
     Terms,
     differences,
     is_about_manner,
     next_manner,
 )
+from inference_forge.adapters.providers.reasoning import (
+    can_be_told_off,
+    reasoned_share,
+    ways_to_ask,
+)
 from inference_forge.adapters.providers.verdict import Rule, read_complaint, refusal, rules_of
 from inference_forge.core.retry_after import rate_limit_hints
 from inference_forge.errors import TicketError
+from inference_forge.settings import Reasoning
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
 
     from inference_forge.adapters.http.exchange import Reply
+    from inference_forge.adapters.http.streamed import StreamReader
     from inference_forge.adapters.providers.presets import Preset, Structured
     from inference_forge.errors import ProviderError
     from inference_forge.models import ModelAnswer, ModelRequest, RateLimitHints
@@ -39,10 +47,10 @@ class HttpProvider(ABC):
 
     A wire format adds where it is posted, how a request is written and how an answer is read.
 
-    A server that refuses the form of answers, the temperature or the name of the cap is asked
-    again at once without it, within the same try. What got an answer that way is kept for all
-    requests that follow; what did not is not, because a complaint may quote a ticket. The
-    fingerprint keeps what was asked first: the next run finds what this one paid for.
+    A server that refuses the form of answers, the temperature, a stream, the reasoning or the name
+    of the cap is asked again at once without it, within the same try. What got an answer that way
+    is kept for all requests that follow; what did not is not, because a complaint may quote a
+    ticket. The fingerprint keeps what was asked first: the next run finds what this one paid for.
 
     httpx's timeouts bound silences only: the deadline of a whole try is the caller's.
 
@@ -56,11 +64,18 @@ class HttpProvider(ABC):
         temperature: None leaves it out, for models that refuse it.
         structured: how answers are constrained; None for the preset's way.
         note: told, by code and message, what the server refused and how it is asked now.
+        stream: whether answers are to come piece by piece; they are the same.
+        reasoning: how much the model is to think; None leaves it to the preset.
+        warn: told, once, that the model thinks though it was not asked to.
+
+    Raises:
+        SettingsError: the provider cannot be told this `reasoning`.
     """
 
     path: ClassVar[str]
     table: ClassVar[tuple[Rule, ...]]
     terms: ClassVar[Terms]
+    reader: ClassVar[Callable[[], StreamReader]]
 
     def __init__(
         self,
@@ -74,6 +89,9 @@ class HttpProvider(ABC):
         temperature: float | None = 0.0,
         structured: Structured | None = None,
         note: Callable[[str, str], None] = tell_nobody,
+        stream: bool = False,
+        reasoning: Reasoning | None = None,
+        warn: Callable[[str, str], None] = tell_nobody,
     ) -> None:
         self._preset = preset
         self._rules = (*rules_of(preset), *self.table)
@@ -83,11 +101,24 @@ class HttpProvider(ABC):
         self._estimate_tokens = estimate_tokens
         self._redact = redact
         self._note = note
-        self._manner = Manner(structured or preset.structured, temperature, preset.max_tokens_field)
+        self._warn = warn
+        self._may_think = reasoning not in {None, Reasoning.OFF}
+        self._is_told_off = reasoning is Reasoning.OFF or not can_be_told_off(preset)
+        self._manner = self._opening(
+            Manner(
+                structured or preset.structured,
+                temperature,
+                preset.max_tokens_field,
+                stream=_streaming(preset) if stream else "no",
+                reasoning=ways_to_ask(preset, reasoning),
+            )
+        )
         self._generation: Mapping[str, object] = {
             **preset.fixed_body,
-            "temperature": temperature,
+            "temperature": self._manner.temperature,
             "structured": self._manner.structured,
+            # What is cached of runs that say nothing of it stays valid.
+            **({"reasoning": reasoning} if self._manner.reasoning else {}),
         }
         # Merging URL and headers costs as much as sending; it is done once.
         template = client.build_request("POST", self.path)
@@ -113,7 +144,10 @@ class HttpProvider(ABC):
 
     @property
     def generation(self) -> Mapping[str, object]:
-        """Temperature, reasoning setting, other fixed fields and the form, as asked first."""
+        """Temperature, reasoning setting, other fixed fields and the form, as asked first.
+
+        Whether answers are streamed is no part of it.
+        """
         return self._generation
 
     async def ask(self, request: ModelRequest) -> ModelAnswer:
@@ -140,11 +174,22 @@ class HttpProvider(ABC):
         if manner != asked:
             self._keep(asked, manner)
         # Whatever a server echoes, its own name for the model goes into files, too.
-        return replace(answer, model=self._redact(answer.model), hints=hints)
+        answer = replace(
+            answer,
+            model=self._redact(answer.model),
+            hints=hints,
+            first_token_s=reply.first_token_s,
+        )
+        self._watch_reasoning(answer)
+        return answer
 
     async def aclose(self) -> None:
         """Close all connections; idempotent."""
         await self._client.aclose()
+
+    def _opening(self, manner: Manner) -> Manner:
+        """Return how to ask first, should parts of `manner` not go together."""
+        return manner
 
     @abstractmethod
     def _body(self, request: ModelRequest, manner: Manner) -> dict[str, object]:
@@ -164,11 +209,18 @@ class HttpProvider(ABC):
         message = httpx.Request(
             "POST", self._url, headers=self._headers, content=self._encode(request, manner)
         )
-        reply = await exchange(self._client, message, redact=self._redact)
+        reader = None if manner.stream == "no" else type(self).reader()
+        reply = await exchange(self._client, message, redact=self._redact, reader=reader)
         return reply, rate_limit_hints(reply.headers, now_unix=self._clock())
 
     def _encode(self, request: ModelRequest, manner: Manner) -> bytes:
         body = {"model": self._model, **self._preset.fixed_body}
+        if manner.reasoning:
+            body.update(manner.reasoning[0])
+        if manner.stream != "no":
+            body["stream"] = True
+        if manner.stream == "with usage":
+            body["stream_options"] = {"include_usage": True}
         if manner.temperature is not None:
             body["temperature"] = manner.temperature
         body.update(self._body(request, manner))
@@ -203,3 +255,21 @@ class HttpProvider(ABC):
         for code, refused, used in differences(asked, taken, self.terms):
             message = f"{self._host} refuses {refused} for {self._model}; asked with {used} instead"
             self._note(f"{code}:{self._model}", message)
+
+    def _watch_reasoning(self, answer: ModelAnswer) -> None:
+        """Say once that the model thinks unasked, which is billed and takes its time."""
+        if self._may_think or not (share := reasoned_share(answer, self._estimate_tokens)):
+            return
+        self._may_think = True
+        self._warn(
+            f"reasoning:{self._model}",
+            f"{answer.model} at {self._host} reasons though reasoning is off: {share:.0%} of an "
+            f"answer's output tokens, billed as such{self._advice()}",
+        )
+
+    def _advice(self) -> str:
+        return "" if self._is_told_off else "; --reasoning off tells it not to"
+
+
+def _streaming(preset: Preset) -> Streaming:
+    return "with usage" if preset.asks_stream_usage else "without usage"

@@ -85,12 +85,12 @@ def _answer(
     estimate_tokens: Callable[[str], int],
 ) -> ModelAnswer:
     message = choice["message"]
-    text = _text(message.get("content"))
+    text = text_of(message.get("content"))
     refusal = message.get("refusal")
     finish = _FINISHES.get(str(choice.get("finish_reason")), Finish.STOP)
     if isinstance(refusal, str) and refusal:
         text, finish = text or refusal, Finish.REFUSAL
-    reasoning = _text(message.get("reasoning_content")) or _text(message.get("reasoning"))
+    reasoning = reasoning_of(message)
     named = body.get("model")
     usage = _reported_usage(body.get("usage"))
     if usage is None:
@@ -113,7 +113,7 @@ def _status_in(fault: Any) -> int | None:
     return code if type(code) is int and 400 <= code < 600 else None  # noqa: PLR2004
 
 
-def _text(content: Any) -> str:
+def text_of(content: Any) -> str:
     """Return a content's text: a string as it is, of a list of parts those that are text."""
     if isinstance(content, str):
         return content
@@ -121,6 +121,21 @@ def _text(content: Any) -> str:
         return ""
     parts = [part.get("text") if isinstance(part, dict) else part for part in content]
     return "".join(part for part in parts if isinstance(part, str))
+
+
+def reasoning_of(message: dict[str, Any]) -> str:
+    """Return what a message, or a piece of one, thought aloud.
+
+    It stands in a field of its own, in one of two (vLLM has renamed it, docs.vllm.ai/en/v0.26.0/
+    features/reasoning_outputs), or in parts of the content (Mistral, docs.mistral.ai/capabilities/
+    reasoning/adjustable).
+    """
+    apart = text_of(message.get("reasoning_content")) or text_of(message.get("reasoning"))
+    content = message.get("content")
+    if apart or not isinstance(content, list):
+        return apart
+    thoughts = [part.get("thinking") for part in content if isinstance(part, dict)]
+    return "".join(text_of(thought) for thought in thoughts)
 
 
 def _reported_usage(usage: Any) -> Usage | None:

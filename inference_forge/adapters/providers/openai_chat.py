@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 from inference_forge.adapters.providers.accepted import OPENAI_TERMS
 from inference_forge.adapters.providers.http_provider import HttpProvider
 from inference_forge.adapters.providers.openai_answer import read_answer
+from inference_forge.adapters.providers.openai_stream import OpenAIStream
 from inference_forge.adapters.providers.verdict import OPENAI_TABLE
 
 if TYPE_CHECKING:
@@ -24,6 +25,7 @@ class OpenAIChatProvider(HttpProvider):
     path = "chat/completions"
     table = OPENAI_TABLE
     terms = OPENAI_TERMS
+    reader = OpenAIStream
 
     def _body(self, request: ModelRequest, manner: Manner) -> dict[str, object]:
         body: dict[str, object] = {

@@ -44,7 +44,7 @@ def refused(name: str, section: Described, problem: Mapping[str, Any], known: It
         near = difflib.get_close_matches(name, [other for other in known if other != name], n=1)
         guess = f"; did you mean [providers.{near[0]}]?" if near else ""
         return f"{_title(name, section)} is a new provider and needs {key}{guess}"
-    named = ".".join(map(str, problem["loc"]))
+    named = ".".join(str(step) for step in problem["loc"] if step != "[key]")
     value = problem["input"]
     is_shown = key not in _SECRETIVE and isinstance(value, _SHOWN)
     shown = f"{value!r} cannot be used: " if is_shown else ""

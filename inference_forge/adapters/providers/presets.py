@@ -5,23 +5,25 @@ from __future__ import annotations
 import difflib
 import importlib.resources
 import tomllib
+from collections.abc import Mapping
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Literal
+from typing import TYPE_CHECKING, Annotated, Literal
 
-from pydantic import BaseModel, ConfigDict, PositiveInt, ValidationError
+from pydantic import BaseModel, ConfigDict, Field, PositiveInt, ValidationError
 
 from inference_forge.adapters.providers.own_preset import check_own, refused
 from inference_forge.adapters.providers.preset_tables import Described, describe
 from inference_forge.errors import SettingsError
-from inference_forge.settings import ProviderTables
+from inference_forge.settings import ProviderTables, Reasoning
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Mapping
+    from collections.abc import Iterable
 
     from inference_forge.adapters.providers.credentials import AuthStyle
 
 Structured = Literal["json_schema", "json_object", "plain"]
 Wire = Literal["openai", "anthropic"]
+Ways = tuple[Mapping[str, object], ...]
 
 
 @dataclass(frozen=True, slots=True)
@@ -52,6 +54,9 @@ class Preset:
         files: settings files that describe or change it, in order.
         distrust: why no key from the environment goes there; empty when it may.
         is_address_own: whether the package or the user's own file says where it is.
+        asks_stream_usage: False when a stream's usage must not be asked for.
+        reasoning: by level, the fields that ask for it, and those to try if they are refused; what
+            is not in it cannot be asked for.
     """
 
     name: str
@@ -76,6 +81,8 @@ class Preset:
     files: tuple[str, ...] = ()
     distrust: str = ""
     is_address_own: bool = True
+    asks_stream_usage: bool = True
+    reasoning: Mapping[Reasoning, Ways] = field(default_factory=dict)
 
     @property
     def source(self) -> str:
@@ -110,6 +117,14 @@ class _Section(BaseModel):
     throttle_codes: list[str] | None = None
     transient_codes: list[str] | None = None
     ticket_codes: list[str] | None = None
+    asks_stream_usage: bool = True
+    reasoning: (
+        dict[
+            Literal["off", "low", "medium", "high"],
+            Annotated[list[dict[str, object]], Field(min_length=1)],
+        ]
+        | None
+    ) = None
 
 
 _NONE = ProviderTables()
@@ -201,8 +216,18 @@ def _preset(name: str, section: _Section, described: Described) -> Preset:
         files=described.files,
         distrust=described.distrust,
         is_address_own=described.is_address_own,
+        asks_stream_usage=section.asks_stream_usage,
+        reasoning={
+            Reasoning(level): tuple(_with_nulls(way) for way in ways)
+            for level, ways in (section.reasoning or {}).items()
+        },
     )
 
 
 def _words(codes: list[str] | None) -> frozenset[str]:
     return frozenset(code.lower() for code in codes or ())
+
+
+def _with_nulls(way: Mapping[str, object]) -> dict[str, object]:
+    """Return fields with JSON null where they say "null", for which TOML has no word."""
+    return {name: None if value == "null" else value for name, value in way.items()}

@@ -10,7 +10,7 @@ from inference_forge.errors import TransientError
 from inference_forge.models import Usage
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Mapping
 
     from inference_forge.adapters.http.exchange import Reply
     from inference_forge.models import ModelRequest
@@ -38,6 +38,28 @@ def json_object(reply: Reply, host: str) -> dict[str, Any]:
         what = f"answered {reply.status} without a JSON object"
         raise unusable(reply, host, "not_json", what)
     return body
+
+
+def parsed(data: bytes) -> Any:
+    """Return the JSON value in an event's data, None where there is none."""
+    try:
+        return orjson.loads(data)
+    except orjson.JSONDecodeError:
+        return None
+
+
+def encoded(body: Mapping[str, object]) -> bytes:
+    """Return a body put together from events; empty when it is nested beyond all measure."""
+    try:
+        return orjson.dumps(body)
+    except orjson.JSONEncodeError:
+        return b""
+
+
+def text_in(holder: Mapping[str, Any], name: str) -> str:
+    """Return the text called `name` in an object, an empty one where there is none."""
+    value = holder.get(name)
+    return value if isinstance(value, str) else ""
 
 
 def unusable(reply: Reply, host: str, code: str, what: str) -> TransientError:

@@ -152,13 +152,10 @@ class Connection:
         delay_s = math.inf if scripted.hangs else scripted.delay_s
         if delay_s > 0 and await self._client_leaves(delay_s):
             return False
-        if scripted.resets:
-            # With a linger of zero, closing sends RST instead of FIN.
-            raw = self._stream.extra(SocketAttribute.raw_socket)  # noqa: S610 - no Django here
-            raw.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, _RESETTING)
-            return False
         if scripted.chunks:
             return await self._stream_out(scripted)
+        if scripted.resets:
+            return self._reset()
         await self._send(scripted.status, scripted.headers, scripted.body)
         return True
 
@@ -169,8 +166,19 @@ class Connection:
             if after_s > 0 and await self._client_leaves(after_s):
                 return False
             await self._transmit(self._http.send(h11.Data(data)))
+        if scripted.resets:
+            return self._reset()
         await self._transmit(self._http.send(h11.EndOfMessage()))
         return True
+
+    def _reset(self) -> bool:
+        """Let the end of the connection be a reset; return False.
+
+        With a linger of zero, closing sends RST instead of FIN.
+        """
+        raw = self._stream.extra(SocketAttribute.raw_socket)  # noqa: S610 - no Django here
+        raw.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, _RESETTING)
+        return False
 
     async def _client_leaves(self, wait_s: float) -> bool:
         """Wait; return True as soon as the client closes its side, or sends far too much."""

@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Final
 
 from inference_forge.adapters.providers.presets import Preset
 from inference_forge.core.simulation.plan import DEFAULT_MODEL
+from inference_forge.settings import Reasoning
 
 if TYPE_CHECKING:
     from inference_forge.core.simulation.plan import SimulationPlan
@@ -32,4 +33,11 @@ def simulated_preset(plan: SimulationPlan) -> Preset:
         structured="json_schema",
         max_tokens_field="max_tokens",
         fixed_body={"seed": plan.seed},
+        reasoning={
+            Reasoning.OFF: ({"reasoning_effort": None},),
+            **{
+                level: ({"reasoning_effort": level.value},)
+                for level in (Reasoning.LOW, Reasoning.MEDIUM, Reasoning.HIGH)
+            },
+        },
     )

@@ -57,7 +57,7 @@ class SimulatedTransport(httpx.AsyncBaseTransport):
         is_streamed = False
         try:
             await _wait(math.inf if scripted.hangs else scripted.delay_s, request)
-            if scripted.resets:
+            if scripted.resets and not scripted.chunks:
                 raise httpx.ReadError("simulated: connection reset", request=request)
             is_streamed = bool(scripted.chunks)
         finally:
@@ -88,6 +88,8 @@ class _Events(httpx.AsyncByteStream):
         for chunk in self._scripted.chunks:
             await _wait(chunk.delay_s, self._request)
             yield chunk.data
+        if self._scripted.resets:
+            raise httpx.ReadError("simulated: connection reset", request=self._request)
 
     async def aclose(self) -> None:
         self._upstream.finished(self._scripted.number, self._clock())

@@ -21,6 +21,7 @@ class Fault(StrEnum):
     ERROR = "error"
     THROTTLE = "throttle"
     MALFORMED = "malformed"
+    BREAK = "break"
 
 
 def choose_fault(plan: SimulationPlan, share: float) -> Fault | None:
@@ -35,6 +36,7 @@ def choose_fault(plan: SimulationPlan, share: float) -> Fault | None:
         (Fault.ERROR, plan.error_rate),
         (Fault.THROTTLE, plan.throttle_rate),
         (Fault.MALFORMED, plan.malformed_rate),
+        (Fault.BREAK, plan.break_rate),
     ):
         end += length
         if share < end:

@@ -11,6 +11,7 @@ from inference_forge.core.simulation.answer import Answerer
 from inference_forge.core.simulation.form import Form, form_of
 from inference_forge.core.simulation.malformed import Spoiling, as_text, choose_spoiling, spoilt
 from inference_forge.core.simulation.packed import packed_lines, packed_request
+from inference_forge.core.simulation.plan import DEFAULT_REASONING_TOKENS
 from inference_forge.core.simulation.subject import INSTRUCTING_ROLES
 from inference_forge.core.simulation.wire import Reply
 from inference_forge.core.tokens import TOKENS_PER_MESSAGE, estimate_tokens
@@ -35,6 +36,7 @@ _THOUGHTS: Final = (
     "each",
     "label",
 )
+_EFFORTS: Final = {"minimal": 0.1, "low": 0.5, "medium": 1.0, "high": 4.0}
 _MAX_REMEMBERED: Final = 64
 _CHANCE_BITS: Final = 2**48
 
@@ -67,7 +69,7 @@ class SimulatedModel:
         """
         spoiling = choose_spoiling(chances.kind) if is_spoilt else None
         text = self._text(request, subject, chances, spoiling)
-        thought = self._plan.reasoning_tokens if request.may_reason else 0
+        thought = self._thought(request)
         if request.max_tokens is not None:
             thought = min(thought, request.max_tokens)
             text, is_cut = _cut(text, request.max_tokens - thought)
@@ -114,6 +116,13 @@ class SimulatedModel:
             disagreement=str(chances.disagreement) if disagrees else None,
             is_gullible=self._plan.follows_injections,
         ).answer()
+
+    def _thought(self, request: ChatRequest) -> int:
+        """Return the tokens of reasoning."""
+        usual = self._plan.reasoning_tokens
+        if not request.may_reason or request.effort is None:
+            return usual if request.may_reason else 0
+        return round((usual or DEFAULT_REASONING_TOKENS) * _EFFORTS.get(request.effort, 1.0))
 
     def _form(self, instructions: str) -> Form:
         if instructions not in self._forms:

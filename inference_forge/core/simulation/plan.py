@@ -11,11 +11,15 @@ from inference_forge.errors import SettingsError
 
 DEFAULT_MODEL: Final = "simulated"
 
+DEFAULT_REASONING_TOKENS: Final = 100
+
 _SECONDS_PER_MINUTE: Final = 60.0
 _ERROR_STATUSES: Final = range(400, 600)
 _MAX_JITTER: Final = 4.0
 
-_FAULTS: Final = ("hang_rate", "reset_rate", "error_rate", "throttle_rate", "malformed_rate")
+_FAULTS: Final = (
+    "hang_rate", "reset_rate", "error_rate", "throttle_rate", "malformed_rate", "break_rate",
+)  # fmt: skip
 _SHARES: Final = (*_FAULTS, "disagreement_rate")
 _NOT_NEGATIVE: Final = (
     "latency_s", "ttft_s", "s_per_output_token", "slowdown", "throttle_wait_s",
@@ -70,7 +74,7 @@ class Outage:
 class SimulationPlan:
     """All that decides how a simulated upstream behaves; the same plan behaves the same.
 
-    Shares are 0 to 1. The five shares of faults exclude each other, so their sum is at most 1.
+    Shares are 0 to 1. The six shares of faults exclude each other, so their sum is at most 1.
 
     Attributes:
         seed: chooses labels, faults and latencies.
@@ -93,10 +97,14 @@ class SimulationPlan:
             cut off, or empty.
         hang_rate: share that is never answered.
         reset_rate: share whose connection is reset.
+        break_rate: share whose connection is reset in the middle of the answer: half of a stream is
+            sent, of an answer at once nothing, in the time that the whole would take.
         disagreement_rate: share of answers whose labels are not the usual ones for their text.
         outages: when everything fails.
         error_latency_s: seconds before an error is sent.
-        reasoning_tokens: tokens of reasoning before each answer, unless the request turns it off.
+        reasoning_tokens: tokens of reasoning before each answer, unless the request turns it off;
+            half as many for low effort, four times as many for high. 0 is a model that only
+            reasons when it is told how much, by `DEFAULT_REASONING_TOKENS` at medium.
         send_rate_headers: whether `x-ratelimit-*` is sent, for limits that there are.
         retry_after: how a wait is told with 429.
         valid_keys: API keys that are accepted; None accepts any, and none at all.
@@ -125,6 +133,7 @@ class SimulationPlan:
     malformed_rate: float = 0.0
     hang_rate: float = 0.0
     reset_rate: float = 0.0
+    break_rate: float = 0.0
     disagreement_rate: float = 0.0
     outages: tuple[Outage, ...] = ()
     error_latency_s: float = 0.0

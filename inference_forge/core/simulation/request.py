@@ -30,6 +30,7 @@ class ChatRequest:
         streams_usage: True when the last piece should tell the usage.
         max_tokens: cap on the answer, reasoning included; None for none.
         may_reason: False when reasoning was turned off.
+        effort: how much reasoning was asked for; None when nothing was said.
     """
 
     model: str
@@ -39,6 +40,7 @@ class ChatRequest:
     streams_usage: bool
     max_tokens: int | None
     may_reason: bool
+    effort: str | None = None
 
 
 def read_chat_request(body: bytes) -> ChatRequest:
@@ -66,6 +68,7 @@ def read_chat_request(body: bytes) -> ChatRequest:
         max_tokens=_max_tokens(data),
         # Sarvam turns reasoning off by null, OpenAI by "none"; not to say anything leaves it on.
         may_reason=data.get("reasoning_effort", "medium") not in _NO_REASONING,
+        effort=_effort(data.get("reasoning_effort")),
     )
 
 
@@ -110,6 +113,10 @@ def _schema(data: Any) -> Mapping[str, Any] | None:
         where = "response_format.json_schema.schema"
         raise Refused(_BAD_REQUEST, f"{where} must be a JSON Schema", param=where)
     return schema
+
+
+def _effort(value: Any) -> str | None:
+    return value if isinstance(value, str) and value not in _NO_REASONING else None
 
 
 def _max_tokens(data: Mapping[str, Any]) -> int | None:

@@ -29,7 +29,7 @@ class Scripted:
         delay_s: seconds until the first byte, or until the connection is reset.
         chunks: the pieces of a streamed body; empty when it is not.
         hangs: True to send nothing until the client leaves.
-        resets: True to reset the connection instead of answering.
+        resets: True to reset the connection instead of answering, or after the chunks.
     """
 
     number: int

@@ -24,7 +24,7 @@ class Statistics:
         requests: all of them: the sum of `by_status`, `hung` and `reset`.
         by_status: HTTP status -> responses.
         hung: requests that were never answered.
-        reset: requests whose connection was reset.
+        reset: requests whose connection was reset, before or in the middle of the answer.
         throttled: responses with 429 that ask to come back.
         malformed: answers that did not keep to the form.
         prompt_tokens: tokens read for answers.

@@ -214,27 +214,37 @@ class SimulatedUpstream:
                 return self._told(admitted, now)
 
     def _told(self, admitted: _Admitted, now: float) -> Scripted:
-        """Return the answer, all at once or as a stream."""
+        """Return the answer, all at once or as a stream, or what is left of it."""
         plan, reply = self._plan, admitted.reply
-        self._tally.count_status(200)
-        self._tally.count_answer(
-            admitted.key, reply, is_malformed=admitted.fault is Fault.MALFORMED
-        )
+        breaks = admitted.fault is Fault.BREAK
+        self._count_told(admitted, breaks=breaks)
         slowness = plan.slowness(len(self._working))
         latency_s = plan.latency_s * math.exp(plan.latency_jitter * admitted.chances.normal)
         first_s = slowness * (latency_s + plan.ttft_s)
         token_s = slowness * plan.s_per_output_token
         if not admitted.request.streams:
             delay_s = first_s + token_s * reply.completion_tokens
+            if breaks:
+                return Scripted(self._number, 0, {}, delay_s=delay_s, resets=True)
             return self._plain(200, wire.completion(reply), now, delay_s=delay_s)
-        events = wire.chunks(reply, with_usage=admitted.request.streams_usage)
+        events = [*wire.chunks(reply, with_usage=admitted.request.streams_usage)]
+        sent = events[: len(events) // 2] if breaks else events
         return Scripted(
             self._number,
             200,
             self._headers(now, _EVENTS),
             delay_s=first_s,
-            chunks=tuple(Chunk(token_s * tokens, data) for tokens, data in events),
+            chunks=tuple(Chunk(token_s * tokens, data) for tokens, data in sent),
+            resets=breaks,
         )
+
+    def _count_told(self, admitted: _Admitted, *, breaks: bool) -> None:
+        if breaks:
+            self._tally.count_silence(is_reset=True)
+            return
+        is_malformed = admitted.fault is Fault.MALFORMED
+        self._tally.count_status(200)
+        self._tally.count_answer(admitted.key, admitted.reply, is_malformed=is_malformed)
 
     def _refused(self, refused: Refused, now: float, *, is_chat: bool) -> Scripted:
         if is_chat:

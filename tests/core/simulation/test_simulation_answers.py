@@ -218,6 +218,30 @@ def test_reasoning_comes_apart_and_is_paid() -> None:
         assert "reasoning_content" not in quiet["choices"][0]["message"]
 
 
+@pytest.mark.parametrize(
+    ("usual", "effort", "tokens"),
+    [
+        (40, "low", 20),
+        (40, "medium", 40),
+        (40, "high", 160),
+        (40, "of its own", 40),
+        (40, 5, 40),
+        (40, None, 0),
+        (0, "low", 50),
+        (0, "high", 400),
+        (0, "none", 0),
+    ],
+)
+def test_reasoning_follows_the_effort_that_is_asked_for(
+    usual: int, effort: object, tokens: int
+) -> None:
+    """Also of a model that only reasons when it is told to."""
+    body = body_of(ask(upstream(reasoning_tokens=usual), chat("x", reasoning_effort=effort)))
+    assert body["usage"]["completion_tokens_details"] == {"reasoning_tokens": tokens}
+    thoughts = body["choices"][0]["message"].get("reasoning_content", "")
+    assert estimate_tokens(thoughts) == tokens if thoughts else tokens == 0
+
+
 @pytest.mark.parametrize(("cap", "reasoned", "written"), [(5, 5, 0), (12, 10, 2), (500, 10, None)])
 def test_the_cap_holds_for_reasoning_and_answer(
     cap: int, reasoned: int, written: int | None

@@ -94,8 +94,8 @@ def test_a_retry_has_a_fate_of_its_own() -> None:
 def test_each_fault_has_its_part_of_the_line() -> None:
     """In the order of their names in the plan."""
     plan = SimulationPlan(hang_rate=0.1, reset_rate=0.1, error_rate=0.1, throttle_rate=0.1,
-                          malformed_rate=0.1)  # fmt: skip
-    found = [choose_fault(plan, share / 100) for share in (5, 15, 25, 35, 45, 55)]
+                          malformed_rate=0.1, break_rate=0.1)  # fmt: skip
+    found = [choose_fault(plan, share / 100) for share in (5, 15, 25, 35, 45, 55, 65)]
     assert found == [*Fault, None]
 
 
@@ -277,6 +277,21 @@ def test_a_stream_tells_the_same_piece_by_piece() -> None:
 def test_a_stream_without_usage_has_none() -> None:
     """As it is with OpenAI."""
     assert all("usage" not in event for event in events(ask(upstream(), chat("x", stream=True))))
+
+
+def test_a_connection_may_break_in_the_middle_of_an_answer() -> None:
+    """Half of a stream is sent; of an answer at once nothing, in the time of the whole."""
+    plan = {"latency_s": 1.0, "s_per_output_token": 0.1}
+    server = upstream(**plan, break_rate=1.0)
+    whole = ask(upstream(**plan), chat("my printer is on fire", stream=True))
+    half = ask(server, chat("my printer is on fire", stream=True))
+    assert (half.resets, half.status, half.delay_s) == (True, 200, 1.0)
+    assert half.chunks == whole.chunks[: len(whole.chunks) // 2]
+    at_once = ask(server, chat("my printer is on fire"))
+    assert (at_once.resets, at_once.chunks, at_once.body) == (True, (), b"")
+    assert at_once.delay_s == ask(upstream(**plan), chat("my printer is on fire")).delay_s
+    seen = server.statistics()
+    assert (seen.requests, seen.reset, seen.by_status, seen.completion_tokens) == (2, 2, {}, 0)
 
 
 def test_times_add_up_streamed_or_not() -> None:
