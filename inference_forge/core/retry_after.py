@@ -2,8 +2,9 @@
 
 Understood are `retry-after-ms`, `retry-after` (RFC 9110, section 10.2.3: seconds or a date),
 `x-ratelimit-*-requests` and `-tokens` as OpenAI and its followers send them, and
-`anthropic-ratelimit-*` (RFC 3339 instants). Header mappings are case-insensitive, or have lower
-case keys. Whatever is not finite, not above zero, or not readable counts as not said.
+`anthropic-ratelimit-*` (RFC 3339 instants). LiteLLM passes on the wait that its upstream asks for
+as `llm_provider-retry-after` and sends no other. Header mappings are case-insensitive, or have
+lower case keys. Whatever is not finite, not above zero, or not readable counts as not said.
 """
 
 from __future__ import annotations
@@ -23,6 +24,7 @@ _SECONDS_PER_UNIT = {"d": 86_400.0, "h": 3_600.0, "m": 60.0, "s": 1.0, "ms": 0.0
 # "6m0s", "1h2m3.5s", "120ms": units in any order, each at most a few digits in practice.
 _DURATION_PART = re.compile(r"([0-9]+(?:\.[0-9]+)?)(ms|d|h|m|s)")
 _DURATION = re.compile(rf"(?:{_DURATION_PART.pattern})+")
+_PASSED_ON = "llm_provider-"
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 
 
@@ -31,8 +33,8 @@ def server_wait_s(
 ) -> float | None:
     """Return the seconds the server asks to wait, None when it does not ask.
 
-    `retry-after-ms` wins over `retry-after`. A date is measured against the response's own
-    `Date`, so that a wrong local clock has no effect.
+    `retry-after-ms` wins over `retry-after`, both over what was passed on. A date is measured
+    against the response's own `Date`, so that a wrong local clock has no effect.
 
     Arguments:
         headers: the response's headers.
@@ -46,9 +48,12 @@ def server_wait_s(
         Seconds above zero, without an upper bound; None when nothing usable was said.
     """
     reference = _response_unix(headers, now_unix)
-    wait_s = _positive(_number(headers.get("retry-after-ms", "")), scale=0.001)
-    if wait_s is None:
-        wait_s = _retry_after_s(headers.get("retry-after", ""), reference)
+    wait_s = None
+    for prefix in ("", _PASSED_ON):
+        if wait_s is None:
+            wait_s = _positive(_number(headers.get(f"{prefix}retry-after-ms", "")), scale=0.001)
+        if wait_s is None:
+            wait_s = _retry_after_s(headers.get(f"{prefix}retry-after", ""), reference)
     if wait_s is None and is_throttle:
         hints = rate_limit_hints(headers, now_unix=now_unix)
         wait_s = None if hints is None else _longest_reset_s(hints)

@@ -179,6 +179,7 @@ def test_complaints_name_fields_in_several_ways(body: Any, field: str) -> None:
         (400, "rejected", True),
         (404, "not_found", True),
         (422, "rejected", True),
+        (500, "rejected", True),
         (400, "context_length", False),
         (400, "filtered", False),
         (404, "unknown_model", False),

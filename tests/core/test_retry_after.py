@@ -49,6 +49,10 @@ VALUES = st.one_of(
         ({"retry-after-ms": "junk", "retry-after": "9"}, 9.0),
         ({"retry-after": "Tue, 14 Nov 2023 22:13:50 GMT"}, 30.0),
         ({"retry-after": "Tue, 14 Nov 2023 22:13:50 -0000"}, 30.0),
+        ({"llm_provider-retry-after": "7"}, 7.0),
+        ({"llm_provider-retry-after-ms": "250", "llm_provider-retry-after": "9"}, 0.25),
+        ({"retry-after": "3", "llm_provider-retry-after-ms": "250"}, 3.0),
+        ({"retry-after": "0", "llm_provider-retry-after": "7"}, 7.0),
     ],
 )
 def test_reads_every_way_of_asking(headers: dict[str, str], wait_s: float) -> None:

@@ -18,9 +18,12 @@ if TYPE_CHECKING:
     from inference_forge.adapters.providers.presets import Structured
     from inference_forge.adapters.providers.verdict import Complaint
 
-_STATUSES: Final = frozenset({400, 404, 422})
+_STATUSES: Final = frozenset({400, 404, 422, 500})
 _CODES: Final = frozenset({"rejected", "not_found"})
-"""Verdicts that may come from the way of asking; all others have another cause."""
+"""Verdicts that may come from the way of asking; all others have another cause.
+
+A 500 is `rejected` only where its body says that the request is invalid.
+"""
 
 # Groq: the model's answer broke the schema, which is the answer's fault and may not come again
 # (console.groq.com/docs/structured-outputs).

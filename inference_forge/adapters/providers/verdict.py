@@ -86,12 +86,13 @@ class Rule:
 _QUOTA = frozenset({
     "insufficient_quota", "insufficient_quota_error", "billing_hard_limit_reached",
     "billing_not_active", "insufficient_credits", "insufficient_balance", "payment_required",
-    "credit_balance_exhausted", "exceeded_current_quota_error",
+    "credit_balance_exhausted", "exceeded_current_quota_error", "budget_exceeded",
 })  # fmt: skip
 _AUTH = frozenset({
     "invalid_api_key", "invalid_api_key_error", "missing_api_key", "authentication_error",
     "permission_error", "permission_denied", "account_deactivated", "unauthorized",
     "invalid_authentication", "insufficient_permissions", "unsupported_country_region_territory",
+    "auth_error", "no_db_connection",
 })  # fmt: skip
 _MODEL = frozenset({
     "model_not_found", "invalid_model", "unknown_model", "model_not_available",
@@ -130,6 +131,17 @@ _NO_CREDIT = re.compile(
 # (platform.claude.com/docs/en/api/errors). At the very beginning of a message no ticket is quoted.
 _CREDIT_TOO_LOW = re.compile(r"\AYour credit balance is too low")
 
+# As the servers in benchmarks/interop answered; all at the very beginning, too. LiteLLM says of a
+# key that is not its master key `no_db_connection`, where keys would be looked up. llama.cpp could
+# not read what its model wrote, often because it was cut off; llama-cpp-python dislikes a field.
+_NO_SUCH_DEPLOYMENT = re.compile(
+    r"\A(\S{1,40}: Invalid model name passed in |Server is pinned to )"
+)
+_POLICY_VIOLATED = re.compile(r"\A(litellm\.\w+: )*litellm\.ContentPolicyViolationError")
+_UNREADABLE = re.compile(r"\AThe model produced output that does not match the expected")
+_INVALID_REQUEST = re.compile(r"\A\d+ validation errors?:")
+_UNREADABLE_HINT = "the answer is cut off or no JSON; more --max-output-tokens may help"
+
 _CLIENT = range(400, 500)
 _ERRORS = range(400, 600)
 _TOP_UP = "the account has no credit left; top it up"
@@ -144,10 +156,11 @@ OPENAI_TABLE: tuple[Rule, ...] = (
     Rule(FatalError, "quota_exhausted", {400}, message=_CREDIT_TOO_LOW, hint=_TOP_UP),
     Rule(FatalError, "payment_required", {402}, hint=_TOP_UP),
     Rule(FatalError, "unauthorized", {401}, hint=_KEY_HINT),
-    Rule(FatalError, "unauthorized", {403}, _AUTH, hint=_KEY_HINT),
+    Rule(FatalError, "unauthorized", {400, 403}, _AUTH, hint=_KEY_HINT),
     Rule(FatalError, "proxy_auth", {407}, hint="the proxy asks for credentials"),
     Rule(FatalError, "unknown_model", {400, 403, 404, 410, 422}, _MODEL, hint=_MODEL_HINT),
     Rule(FatalError, "unknown_model", {404}, message=_NO_SUCH_MODEL, hint=_MODEL_HINT),
+    Rule(FatalError, "unknown_model", {400}, message=_NO_SUCH_DEPLOYMENT, hint=_MODEL_HINT),
     Rule(FatalError, "not_found", {404, 405, 410}, hint="is the base URL right?"),
     Rule(ThrottleError, "rate_limited", {429}),
     Rule(ThrottleError, "overloaded", {529}),
@@ -156,8 +169,11 @@ OPENAI_TABLE: tuple[Rule, ...] = (
     Rule(TransientError, "request_timeout", {408}),
     Rule(TransientError, "conflict", {409, 421, 425}),
     Rule(TicketError, "not_implemented", {501, 505}, hint="is the base URL right?"),
+    Rule(TicketError, "invalid_json", {500}, message=_UNREADABLE, hint=_UNREADABLE_HINT),
+    Rule(TicketError, "rejected", {500}, message=_INVALID_REQUEST),
     Rule(TransientError, "server_error", range(500, 600)),
     Rule(TicketError, "filtered", _CLIENT, _FILTER),
+    Rule(TicketError, "filtered", {400}, message=_POLICY_VIOLATED),
     Rule(TicketError, "context_length", {400, 413, 422}, _CONTEXT),
     # Together says it with 403 (docs.together.ai/docs/error-codes).
     Rule(TicketError, "context_length", {400, 403, 413, 422}, message=_TOO_LONG),
