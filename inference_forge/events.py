@@ -122,13 +122,14 @@ class TryFinished:
         kind: `ok`, `transient`, `throttle`, `ticket`, `fatal` or `answer`.
         latency_s: from sending to the last byte.
         status: HTTP status, None without a response.
-        in_flight: tries under way after this one.
-        limit: the concurrency limit in force.
+        in_flight: tries under way after this one, at all endpoints.
+        limit: the concurrency limit in force, of all endpoints.
         rate_per_s: requests per second that the provider is known to admit, told or learned; None
             when unknown.
         address: method, host and path; empty for a provider that sends nothing.
         tickets: how many the request was about.
         first_token_s: from sending to the answer's first word; None unless it was streamed.
+        endpoint: which of several servers or keys; empty when there is one.
     """
 
     complexity: Complexity
@@ -142,6 +143,7 @@ class TryFinished:
     address: str = ""
     tickets: int = 1
     first_token_s: float | None = None
+    endpoint: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -183,6 +185,55 @@ class DispatchPaused:
 
     reason: str
     wait_s: float
+
+
+@dataclass(frozen=True, slots=True)
+class EndpointChanged:
+    """One of several servers or keys that answer alike came or went, and the others go on.
+
+    When the last one goes, or the first comes back, there is a `BreakerChanged` instead.
+
+    Attributes:
+        name: of the endpoint.
+        state: `out`, `back` or `paused`.
+        wait_s: seconds before it is asked again; 0 when it is back.
+        cause: why, for people; may be empty.
+    """
+
+    name: str
+    state: str
+    wait_s: float
+    cause: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class WakingBegan:
+    """A server does not answer yet, and is waited for.
+
+    Attributes:
+        name: of the server.
+        budget_s: seconds that it is waited for at most.
+        cause: how the first request ended, for people.
+    """
+
+    name: str
+    budget_s: float
+    cause: str
+
+
+@dataclass(frozen=True, slots=True)
+class WakingEnded:
+    """A server is not waited for any longer.
+
+    Attributes:
+        name: of the server.
+        waited_s: seconds since it was asked first.
+        is_awake: it answers now; False when the time was up.
+    """
+
+    name: str
+    waited_s: float
+    is_awake: bool
 
 
 @dataclass(frozen=True, slots=True)
@@ -234,6 +285,9 @@ Event = (
     | RetryScheduled
     | BreakerChanged
     | DispatchPaused
+    | EndpointChanged
+    | WakingBegan
+    | WakingEnded
     | Warned
     | RunFinished
 )

@@ -55,7 +55,16 @@ class Done:
     def summary(self) -> dict[str, str]:
         """The final summary by name."""
         names = ("rows", "classified", "failed", "cache hits", "coalesced", "complexity")
-        more = ("prepared", "requests", "tokens", "cost", "latency", "provider", "time")
+        more = (
+            "prepared",
+            "requests",
+            "endpoints",
+            "tokens",
+            "cost",
+            "latency",
+            "provider",
+            "time",
+        )
         files = ("results", "failures", "pending", "partial")
         pairs = (line.partition("  ") for line in self.lines)
         return {k: v.strip() for k, _, v in pairs if k in names + more + files}

@@ -5,11 +5,12 @@ from inference_forge.app.history import PastRun, PastRuns, RunState, past_runs
 from inference_forge.app.job import ClassifyJob, InputResult, Watcher
 from inference_forge.app.notices import Notices
 from inference_forge.app.places import Places, user_places
-from inference_forge.app.secrets import key_names, secrets_of
+from inference_forge.app.secrets import LearnedSecrets, key_names, secrets_of
 
 __all__ = [
     "ClassifyJob",
     "InputResult",
+    "LearnedSecrets",
     "Notices",
     "PastRun",
     "PastRuns",

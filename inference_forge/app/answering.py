@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from decimal import Decimal
 from typing import TYPE_CHECKING, Final
 
@@ -12,17 +12,21 @@ import anyio
 from inference_forge.adapters.http.address import server_of
 from inference_forge.app.allowed_models import check_allowed
 from inference_forge.app.budget import own_price
+from inference_forge.app.endpoints import find_addresses
 from inference_forge.core.cost import Price, cost_of
 from inference_forge.core.tokens import estimate_tokens
 from inference_forge.errors import SettingsError
 from inference_forge.models import Money
-from inference_forge.settings import Origin, Reasoning
+from inference_forge.settings import Reasoning
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
 
-    from inference_forge.adapters.providers.credentials import ApiKey
+    from inference_forge.adapters.providers.http_provider import HttpProvider
     from inference_forge.adapters.providers.presets import Preset
+    from inference_forge.adapters.providers.rotating import RotatingProvider
+    from inference_forge.app.endpoints import Addresses
+    from inference_forge.app.keys import KeyFinder, Keys
     from inference_forge.app.packing import Packing
     from inference_forge.core.budget import Budget
     from inference_forge.core.taxonomy import Taxonomy
@@ -35,13 +39,31 @@ SIMULATED: Final = "simulated"
 
 
 @dataclass(frozen=True, slots=True)
+class Endpoint:
+    """One of several servers or keys that answer alike.
+
+    Attributes:
+        name: what messages call it: the server, or which key.
+        provider: asks it.
+        address: method, host and path of its requests.
+    """
+
+    name: str
+    provider: Provider
+    address: str
+
+
+@dataclass(frozen=True, slots=True)
 class Answering:
     """Who answers, what it costs, and what the user should be told about it.
 
     Attributes:
+        provider: the only one, or the first of several that answer alike.
         rpm: requests per minute that the provider is known to allow at most; None if unknown.
         tpm: tokens per minute, likewise.
         address: method, host and path of its requests; empty when it sends none.
+        endpoints: all that answer alike, when there are several.
+        sharers: how many of them share what one server allows.
     """
 
     name: str
@@ -51,6 +73,20 @@ class Answering:
     rpm: float | None = None
     tpm: float | None = None
     address: str = ""
+    endpoints: tuple[Endpoint, ...] = ()
+    sharers: int = 1
+
+    def providers(self) -> list[Provider]:
+        """Return everybody who may be asked; to be closed at the end."""
+        return [endpoint.provider for endpoint in self.endpoints] or [self.provider]
+
+
+@dataclass(frozen=True, slots=True)
+class _Heard:
+    """Who is told, by code and message, what turns out during a run."""
+
+    note: Callable[[str, str], None]
+    warn: Callable[[str, str], None]
 
 
 @dataclass(frozen=True, slots=True)
@@ -64,6 +100,7 @@ class Choice:
         packing: how tickets share requests; None when each has its own.
         budget: what the command may spend on all its inputs; None for no limit.
         summary_words: as `Asked.summary_words`.
+        awake: servers that are not waited for any more, in all inputs of a command.
     """
 
     taxonomy: Taxonomy
@@ -72,6 +109,7 @@ class Choice:
     packing: Packing | None = None
     budget: Budget | None = None
     summary_words: int | None = None
+    awake: set[str] = field(default_factory=set)
 
     def all(self) -> list[Answering]:
         """Return everybody who may answer, the first first."""
@@ -88,15 +126,17 @@ def open_answering(
     environ: Mapping[str, str],
     note: Callable[[str, str], None] = _tell_nobody,
     warn: Callable[[str, str], None] = _tell_nobody,
+    keys: KeyFinder | None = None,
 ) -> Answering:
     """Return the provider that the settings choose; nothing is sent yet.
 
     Arguments:
         loaded: settings that choose it.
         taxonomy: what it is to be asked for.
-        environ: the environment, in which the key is.
+        environ: the environment, in which the key may be.
         note: told later, by code and message, what the provider refuses and how it is asked then.
         warn: told later, likewise, that the model reasons though it was not asked to.
+        keys: finds keys; None for one that nobody hears.
 
     Raises:
         SettingsError: unknown provider, missing key or model, unusable address, or a model that
@@ -110,7 +150,7 @@ def open_answering(
         case "simulated":
             return _simulated(loaded.settings, warn)
         case _:
-            return _hosted(loaded, environ, note, warn)
+            return _hosted(loaded, environ, _Heard(note, warn), keys)
 
 
 def open_fallback(
@@ -119,6 +159,7 @@ def open_fallback(
     environ: Mapping[str, str],
     note: Callable[[str, str], None] = _tell_nobody,
     warn: Callable[[str, str], None] = _tell_nobody,
+    keys: KeyFinder | None = None,
 ) -> Answering | None:
     """Return who answers while the first provider is out, None when nobody is to.
 
@@ -137,14 +178,23 @@ def open_fallback(
         model=settings.fallback_model,
         price_in=None,
         price_out=None,
-        base_url=settings.base_url if is_same else None,
         reasoning=None if provider == LOCAL else settings.reasoning,
     )
+    if not is_same:
+        # Addresses and keys that the settings name belong to the first provider.
+        chosen = replace(
+            chosen,
+            base_url=None,
+            base_urls=(),
+            api_key_file=None,
+            api_key_command=None,
+            api_key_keyring=None,
+        )
     if settings.fallback_model is None and _has_no_default_model(provider, loaded):
         raise SettingsError(f"{provider} has no default model: choose one with --fallback-model")
     if is_same and settings.fallback_model == settings.model:
         raise SettingsError("--fallback-model is the model itself: name another")
-    return open_answering(replace(loaded, settings=chosen), taxonomy, environ, note, warn)
+    return open_answering(replace(loaded, settings=chosen), taxonomy, environ, note, warn, keys)
 
 
 def _has_no_default_model(provider: str, loaded: Loaded) -> bool:
@@ -159,7 +209,7 @@ def _local(loaded: Loaded, taxonomy: Taxonomy, environ: Mapping[str, str]) -> An
     from inference_forge.adapters.providers.presets import load_presets  # noqa: PLC0415
 
     settings = loaded.settings
-    if settings.model is not None or settings.base_url is not None:
+    if settings.model is not None or settings.base_url is not None or settings.base_urls:
         flag = "--model" if settings.model is not None else "--base-url"
         raise SettingsError(
             f"{flag} needs a provider: add --provider openai (or any other; local has one model)"
@@ -210,77 +260,79 @@ def _simulated(settings: Settings, warn: Callable[[str, str], None]) -> Answerin
 
 
 def _hosted(
-    loaded: Loaded,
-    environ: Mapping[str, str],
-    note: Callable[[str, str], None],
-    warn: Callable[[str, str], None],
+    loaded: Loaded, environ: Mapping[str, str], heard: _Heard, finder: KeyFinder | None
 ) -> Answering:
-    from inference_forge.adapters.http.client import Timeouts  # noqa: PLC0415
-    from inference_forge.adapters.providers.connect import connect  # noqa: PLC0415
     from inference_forge.adapters.providers.presets import find_preset  # noqa: PLC0415
     from inference_forge.adapters.providers.prices import find_price  # noqa: PLC0415
+    from inference_forge.app.keys import KeyFinder  # noqa: PLC0415
 
     settings = loaded.settings
     preset = find_preset(settings.provider, loaded.providers, other_names=(LOCAL, SIMULATED))
-    if _is_foreign(settings.base_url, preset):
+    addresses = find_addresses(loaded, preset)
+    is_own = bool(addresses.foreign_to(preset))
+    if is_own:
         # A server of one's own that speaks this API: whether it wants a key is its affair.
         preset = replace(preset, requires_key=False)
+    finder = finder or KeyFinder(environ, note=heard.note, warn=heard.warn)
+    keys = finder.find(preset, loaded, addresses)
+    endpoints = _endpoints(settings, preset, addresses, keys, heard)
+    first = endpoints[0].provider
+    price = own_price(settings) or find_price(preset.name, first.model)
+    return Answering(
+        preset.name,
+        first,
+        _pricing(price),
+        rpm=None if is_own else preset.rpm,
+        tpm=None if is_own else preset.tpm,
+        address=endpoints[0].address,
+        endpoints=endpoints if len(endpoints) > 1 else (),
+        sharers=len(endpoints) // len(addresses.urls),
+    )
+
+
+def _endpoints(
+    settings: Settings, preset: Preset, addresses: Addresses, keys: Keys, heard: _Heard
+) -> tuple[Endpoint, ...]:
+    """Return one endpoint for each address, or for each of several keys at one address."""
+    urls = addresses.urls
+    by_key = len(urls) == 1 and len(keys.keys) > 1
+    found = []
+    for number in range(max(len(urls), len(keys.keys), 1)):
+        provider = _connected(settings, preset, urls[number % len(urls)], keys, number, heard)
+        name = f"key {number + 1}" if by_key else server_of(urls[number])[1]
+        found.append(Endpoint(name, provider, provider.address))
+    return tuple(found)
+
+
+def _connected(
+    settings: Settings, preset: Preset, base_url: str, keys: Keys, number: int, heard: _Heard
+) -> HttpProvider | RotatingProvider:
+    from inference_forge.adapters.http.client import Timeouts  # noqa: PLC0415
+    from inference_forge.adapters.providers.connect import connect  # noqa: PLC0415
+    from inference_forge.adapters.providers.rotating import RotatingProvider  # noqa: PLC0415
+
+    api_key = keys.for_address(number)
     provider = connect(
-        preset,
-        api_key=_api_key(preset, loaded, environ),
+        # Messages name the place where a key really is from.
+        replace(preset, key_env=keys.place),
+        api_key=api_key,
         max_connections=settings.concurrency,
         clock=time.time,  # noqa: TID251 - the composition root hands clocks out
         estimate_tokens=estimate_tokens,
         model=settings.model,
-        base_url=settings.base_url,
-        timeouts=Timeouts(read_s=settings.timeout_s),
-        note=note,
+        base_url=base_url,
+        # A server that loads its model first may be silent for long; a try has its own deadline.
+        timeouts=Timeouts(read_s=max(settings.timeout_s, settings.wake_s or 0.0)),
+        note=heard.note,
         stream=settings.stream,
         reasoning=settings.reasoning,
-        warn=warn,
+        warn=heard.warn,
+        redact=None if keys.pool is None else keys.pool.redact,
     )
-    price = own_price(settings) or find_price(preset.name, provider.model)
-    is_own = _is_foreign(settings.base_url, preset)
-    return Answering(
-        preset.name,
-        provider,
-        _pricing(price),
-        rpm=None if is_own else preset.rpm,
-        tpm=None if is_own else preset.tpm,
-        address=provider.address,
-    )
+    if api_key is None or keys.pool is None:
+        return provider
+    return RotatingProvider(provider, api_key, keys.pool)
 
 
 def _pricing(price: Price | None) -> Callable[[Usage], Money | None]:
     return lambda usage: cost_of(usage, price)
-
-
-def _api_key(preset: Preset, loaded: Loaded, environ: Mapping[str, str]) -> ApiKey | None:
-    """Return the environment's key for `preset`, unless the address is not to be trusted with it.
-
-    A project's `./forge.toml` may come with somebody else's files. It can name another address,
-    but a key from the environment goes only where a flag, a variable or the user's own file says.
-    """
-    from inference_forge.adapters.providers.credentials import ApiKey  # noqa: PLC0415
-
-    value = environ.get(preset.key_env)
-    if preset.distrust and (value or preset.requires_key):
-        advice = f", else unset {preset.key_env}" if value else ""
-        raise SettingsError(f"{preset.distrust}{advice}")
-    if not value:
-        return None
-    base_url = loaded.settings.base_url
-    is_project_file = loaded.origin("base_url") is Origin.PROJECT_FILE
-    if is_project_file and _is_foreign(base_url, preset):
-        server = "://".join(server_of(base_url or ""))
-        raise SettingsError(
-            f"./forge.toml sets base_url to {server!r}, and {preset.key_env} would be sent "
-            "there; if that is right, say so with --base-url or in your own settings file, else "
-            f"unset {preset.key_env}"
-        )
-    return ApiKey(value, source=preset.key_env)
-
-
-def _is_foreign(base_url: str | None, preset: Preset) -> bool:
-    """Tell whether `base_url` is another server than the provider's own."""
-    return base_url is not None and server_of(base_url) != server_of(preset.base_url)

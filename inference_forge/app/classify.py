@@ -18,6 +18,7 @@ from inference_forge.app.deadline import seconds_until
 from inference_forge.app.history import recorded
 from inference_forge.app.input_run import InputRun
 from inference_forge.app.inputs import chosen_inputs
+from inference_forge.app.keys import KeyFinder
 from inference_forge.app.packing import open_packing
 from inference_forge.app.taxonomy_file import load_asked
 
@@ -43,8 +44,9 @@ def run_classify(job: ClassifyJob) -> list[InputResult]:
     asked = load_asked(job.loaded.settings)
     taxonomy = asked.taxonomy
     heard = (job.notices.note, job.notices.warn)
-    answering = open_answering(job.loaded, taxonomy, job.environ, *heard)
-    fallback = open_fallback(job.loaded, taxonomy, job.environ, *heard)
+    keys = KeyFinder(job.environ, job.secrets.learn, *heard)
+    answering = open_answering(job.loaded, taxonomy, job.environ, *heard, keys)
+    fallback = open_fallback(job.loaded, taxonomy, job.environ, *heard, keys)
     deadline_s = seconds_until(job.loaded.settings.deadline, datetime.now().astimezone())
     packing = open_packing(job.loaded.settings, taxonomy)
     if packing is not None and any(each.name == LOCAL for each in (answering, fallback) if each):
@@ -67,7 +69,8 @@ async def _classify_all(
     stop_at_s = None if deadline_s is None else anyio.current_time() + deadline_s
     async with AsyncExitStack() as stack:
         for answering in choice.all():
-            stack.push_async_callback(answering.provider.aclose)
+            for provider in answering.providers():
+                stack.push_async_callback(provider.aclose)
         worker = DedicatedThread("forge-disk")
         stack.callback(worker.close)
         cache = await worker.run(lambda: _open_cache(job))

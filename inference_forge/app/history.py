@@ -33,6 +33,7 @@ if TYPE_CHECKING:
 
     from inference_forge.app.answering import Answering
     from inference_forge.app.job import ClassifyJob, InputResult, Watcher
+    from inference_forge.core.command_line import Redactor
     from inference_forge.observe.tally import Tally
 
 KEEP_RUNS: Final = 1000
@@ -138,7 +139,7 @@ class _Recording:
             if len(job.inputs) == 1 or name == STDIN or not is_own_output(Path(name))
         ]
         self._job = job
-        self._redactor = secrets_of(job.environ, key_names(job.loaded.providers))
+        self._in_environment = secrets_of(job.environ, key_names(job.loaded.providers))
         self._history = _history_file(job.places.state)
         self._lock: RunLock | None = None
         self._began_s = time.monotonic()
@@ -157,6 +158,11 @@ class _Recording:
             inputs=tuple(self._redactor.text(name) for name in names[:MAX_WORDS]),
             inputs_total=len(names),
         )
+
+    @property
+    def _redactor(self) -> Redactor:
+        """Return what hides all secrets that are known by now."""
+        return self._in_environment.knowing(self._job.secrets.all())
 
     def start(self) -> None:
         """Write that the run started; without a lock nobody could tell whether it lives."""

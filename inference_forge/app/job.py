@@ -8,6 +8,7 @@ from datetime import UTC, datetime
 from typing import TYPE_CHECKING, BinaryIO, Final
 
 from inference_forge.app.notices import Notices
+from inference_forge.app.secrets import LearnedSecrets
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence
@@ -97,6 +98,7 @@ class ClassifyJob:
         watch: returns the watcher of one input's run, given the input's name and its tally.
         report: called with each input's result as soon as it is there.
         notices: collects warnings from everywhere.
+        secrets: learns every key that is not in the environment, so that nobody shows it.
         run_id: tells this run from all others; in UTC order.
         command: the words of the command line, for the run history; empty keeps the run out of it.
     """
@@ -110,5 +112,6 @@ class ClassifyJob:
     watch: Callable[[str, Tally], Watcher]
     report: Callable[[InputResult], None] = _ignore
     notices: Notices = field(default_factory=Notices)
+    secrets: LearnedSecrets = field(default_factory=LearnedSecrets)
     run_id: str = field(default_factory=_new_run_id)
     command: Sequence[str] = ()

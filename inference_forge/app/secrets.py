@@ -30,3 +30,22 @@ def key_names(tables: ProviderTables) -> tuple[str, ...]:
     """Return the variables that `[providers.NAME]` tables name as keys, right or wrong."""
     found = (table.keys.get("key_env") for table in tables.tables)
     return tuple(name for name in found if isinstance(name, str))
+
+
+class LearnedSecrets:
+    """Keys that were read from files, commands or a keyring, also in the middle of a run."""
+
+    def __init__(self) -> None:
+        self._found: set[str] = set()
+
+    def __repr__(self) -> str:
+        """Show how many there are."""
+        return f"<{type(self).__name__} {len(self._found)}>"
+
+    def learn(self, secret: str) -> None:
+        """Remember `secret`; from any thread."""
+        self._found.add(secret)
+
+    def all(self) -> tuple[str, ...]:
+        """Return what was learned so far."""
+        return tuple(self._found)

@@ -5,7 +5,7 @@ from __future__ import annotations
 import random
 import secrets
 import time
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Final
 
 import anyio
@@ -24,6 +24,8 @@ from inference_forge.core.prompt import build_prompt
 from inference_forge.engine.admission import Admission
 from inference_forge.engine.call import Caller
 from inference_forge.engine.claims import Claims
+from inference_forge.engine.fleet import Endpoints, Member
+from inference_forge.engine.fleet_events import FleetEvents
 from inference_forge.engine.lane import CallLimits, Lane
 from inference_forge.engine.lookup import Lookup
 from inference_forge.engine.outage import OutageWatch
@@ -31,6 +33,8 @@ from inference_forge.engine.packs import Packs
 from inference_forge.engine.pipeline import Pipeline, Stages
 from inference_forge.engine.purse import Purse
 from inference_forge.engine.routing import Router
+from inference_forge.engine.shared_slots import SharedSlots
+from inference_forge.engine.waking import WakeWatch
 from inference_forge.settings import CacheMode, Order
 
 if TYPE_CHECKING:
@@ -78,12 +82,21 @@ def build_pipeline(parts: Parts) -> Pipeline:
         settings.outage_budget_s,
         has_alternative=parts.choice.fallback is not None,
     )
-    lanes = [_lane(parts, answering, outage) for answering in parts.choice.all()]
     packing = parts.choice.packing
     plan = None if packing is None else packing.plan
-    budget = parts.choice.budget
-    purse = None if budget is None else Purse(budget, parts.control)
-    callers = [_caller(parts, lane, parser, purse) for lane in lanes]
+    # One for all lanes: they spend from the same budget.
+    purse = Purse(parts.choice.budget, parts.control)
+    wake = _wake_watch(parts)
+    lanes: list[Lane] = []
+    callers: list[Caller | Endpoints] = []
+    for answering in parts.choice.all():
+        if answering.endpoints:
+            fleet = _fleet_lanes(parts, answering, outage, wake)
+            lanes += fleet.lanes
+            callers.append(_endpoints(parts, fleet, parser, purse))
+        else:
+            lanes.append(_lane(parts, answering, outage, wake))
+            callers.append(_caller(parts, lanes[-1], parser, purse))
     lookup = _lookup(parts, parser)
     router = Router(*callers)
     stages = Stages(
@@ -115,10 +128,65 @@ def build_pipeline(parts: Parts) -> Pipeline:
     return Pipeline(stages, keep_order=settings.order is Order.INPUT)
 
 
-def _lane(parts: Parts, answering: Answering, outage: OutageWatch) -> Lane:
+@dataclass(frozen=True, slots=True)
+class _Fleet:
+    """The lanes of several endpoints, and what they share."""
+
+    lanes: list[Lane]
+    slots: SharedSlots
+    events: FleetEvents
+
+
+def _fleet_lanes(
+    parts: Parts, answering: Answering, outage: OutageWatch, wake: WakeWatch | None
+) -> _Fleet:
+    slots = SharedSlots(parts.settings.concurrency)
+    events = FleetEvents([endpoint.name for endpoint in answering.endpoints], parts.emit)
+    lanes = [
+        replace(
+            _lane(
+                replace(parts, emit=events.of(endpoint.name)),
+                replace(answering, provider=endpoint.provider, address=endpoint.address),
+                outage,
+                wake,
+                slots,
+            ),
+            name=endpoint.name,
+            endpoint=endpoint.name,
+        )
+        for endpoint in answering.endpoints
+    ]
+    return _Fleet(lanes, slots, events)
+
+
+def _endpoints(parts: Parts, fleet: _Fleet, parser: AnswerParser, purse: Purse) -> Endpoints:
+    members = [Member(_caller(parts, lane, parser, purse), lane) for lane in fleet.lanes]
+    return Endpoints(members, fleet.slots, fleet.events)
+
+
+def _wake_watch(parts: Parts) -> WakeWatch | None:
+    if parts.settings.wake_s is None:
+        return None
+    return WakeWatch(
+        parts.control,
+        parts.settings.wake_s,
+        has_alternative=parts.choice.fallback is not None,
+        emit=parts.emit,
+        awake=parts.choice.awake,
+    )
+
+
+def _lane(
+    parts: Parts,
+    answering: Answering,
+    outage: OutageWatch,
+    wake: WakeWatch | None,
+    slots: SharedSlots | None = None,
+) -> Lane:
     settings = parts.settings
     now = anyio.current_time()
     health = RunHealth()
+    host = answering.address.removeprefix("POST ").partition("/")[0]
     admission = Admission(
         breaker=Breaker(_breaker_config(settings)),
         limit=ConcurrencyLimit(settings.concurrency),
@@ -128,6 +196,9 @@ def _lane(parts: Parts, answering: Answering, outage: OutageWatch) -> Lane:
         outage=outage,
         clock=anyio.current_time,
         emit=parts.emit,
+        shared=slots,
+        # What sends nothing is always awake.
+        waking=wake.of(host, random.SystemRandom().uniform) if wake and host else None,
     )
     name = "the provider" if answering is parts.choice.answering else "the fallback provider"
     return Lane(answering.provider, admission, health, answering.cost_of, name, answering.address)
@@ -146,10 +217,13 @@ def pacing_limits(settings: Settings, answering: Answering) -> PacingLimits:
     """Return what is known of the provider's limits: what the user tells wins over the preset."""
     if answering.name == LOCAL:
         return PacingLimits(learns_rate=False)
+    rpm = settings.rpm if settings.rpm is not None else answering.rpm
+    tpm = settings.tpm if settings.tpm is not None else answering.tpm
+    # Each server has its own limits, but an account's keys have them together.
     return PacingLimits(
-        rpm=settings.rpm if settings.rpm is not None else answering.rpm,
-        tpm=settings.tpm if settings.tpm is not None else answering.tpm,
-        min_interval_s=settings.min_interval_ms / 1000,
+        rpm=None if rpm is None else rpm / answering.sharers,
+        tpm=None if tpm is None else tpm / answering.sharers,
+        min_interval_s=settings.min_interval_ms / 1000 * answering.sharers,
     )
 
 
@@ -177,7 +251,7 @@ def _lookup(parts: Parts, parser: AnswerParser) -> Lookup:
     )
 
 
-def _caller(parts: Parts, lane: Lane, parser: AnswerParser, purse: Purse | None) -> Caller:
+def _caller(parts: Parts, lane: Lane, parser: AnswerParser, purse: Purse) -> Caller:
     settings = parts.settings
     packing = parts.choice.packing
     return Caller(

@@ -9,7 +9,13 @@ from typing import TYPE_CHECKING, Annotated, Any, BinaryIO
 
 import typer
 
-from inference_forge.cli.debugging import is_debug, known_secrets, learn_keys, show_error
+from inference_forge.cli.debugging import (
+    hide_learned,
+    is_debug,
+    learn_keys,
+    redaction,
+    show_error,
+)
 from inference_forge.cli.failing import reports_errors
 from inference_forge.cli.options import with_settings
 from inference_forge.cli.streams import say
@@ -61,7 +67,7 @@ def _classify(
     learn_keys(loaded)
     settings = loaded.settings
     # Reads a file, which nothing in the event loop should.
-    redact = known_secrets().text if is_debug() else None
+    redact = redaction() if is_debug() else None
     job = ClassifyJob(
         inputs=inputs,
         loaded=loaded,
@@ -76,6 +82,7 @@ def _classify(
         notices=notices,
         command=("forge", *sys.argv[1:]),
     )
+    hide_learned(job.secrets)
     results = run_classify(job)
     _report_stop(results[-1], settings)
     _tell_rest(notices, results, settings)

@@ -14,6 +14,9 @@ from inference_forge.core.command_line import Redactor
 from inference_forge.core.terminal import safe_line
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from inference_forge.app import LearnedSecrets
     from inference_forge.settings import Loaded
 
 MIN_SECRET_CHARS: Final = 8
@@ -21,11 +24,18 @@ MIN_SECRET_CHARS: Final = 8
 
 _IS_ON: Final[ContextVar[bool]] = ContextVar("forge_debug", default=False)
 _KEY_NAMES: Final[ContextVar[tuple[str, ...]]] = ContextVar("forge_key_names", default=())
+_LEARNED: Final[ContextVar[LearnedSecrets | None]] = ContextVar("forge_secrets", default=None)
 
 
 def set_debug(*, is_on: bool) -> None:
-    """Switch `--debug` on or off for the command that follows."""
+    """Switch `--debug` on or off for the command that follows, of which nothing is known yet."""
     _IS_ON.set(is_on)
+    _LEARNED.set(None)
+
+
+def hide_learned(secrets: LearnedSecrets) -> None:
+    """Let no message of this command show what `secrets` will learn."""
+    _LEARNED.set(secrets)
 
 
 def is_debug() -> bool:
@@ -41,10 +51,26 @@ def learn_keys(loaded: Loaded) -> None:
 
 
 def known_secrets() -> Redactor:
-    """Return what takes the environment's secrets, and credentials in URLs, out of a text."""
+    """Return what takes known secrets, and credentials in URLs, out of a text.
+
+    These are the environment's, and keys that this command has read from elsewhere.
+    """
     from inference_forge.app.secrets import secrets_of  # noqa: PLC0415 - not for --help
 
-    found = secrets_of(os.environ, _KEY_NAMES.get())
+    return _with_learned(secrets_of(os.environ, _KEY_NAMES.get()))
+
+
+def redaction() -> Callable[[str], str]:
+    """Return the same as a function that learns on; unlike it, it reads no file when called."""
+    from inference_forge.app.secrets import secrets_of  # noqa: PLC0415 - not for --help
+
+    in_environment = secrets_of(os.environ, _KEY_NAMES.get())
+    return lambda text: _with_learned(in_environment).text(text)
+
+
+def _with_learned(redactor: Redactor) -> Redactor:
+    learned = _LEARNED.get()
+    found = redactor.knowing(learned.all()) if learned is not None else redactor
     return Redactor(tuple(text for text in found.secrets if len(text) >= MIN_SECRET_CHARS))
 
 

@@ -11,8 +11,11 @@ from inference_forge.events import (
     BreakerChanged,
     ColumnsRecognised,
     DispatchPaused,
+    EndpointChanged,
     RunFinished,
     TryFinished,
+    WakingBegan,
+    WakingEnded,
     Warned,
 )
 
@@ -41,6 +44,26 @@ def notice_of(event: Event) -> str | None:
             return "the provider answers again; going on"
         case DispatchPaused(reason=reason, wait_s=wait_s) if wait_s >= PLAIN_EVERY_S:
             return f"the provider asks to wait {duration(wait_s)} ({reason})"
+        case _:
+            return _endpoint_notice(event)
+
+
+def _endpoint_notice(event: Event) -> str | None:
+    """Return what is told of one server or key among several, or of one that starts."""
+    match event:
+        case EndpointChanged(name=name, state="out", wait_s=wait_s, cause=cause):
+            because = f" ({cause})" if cause else ""
+            again = f"it is asked again in {duration(wait_s)}"
+            return f"{name} fails{because}; the others go on, {again}"
+        case EndpointChanged(name=name, state="back"):
+            return f"{name} answers again"
+        case EndpointChanged(name=name, wait_s=wait_s, cause=cause) if wait_s >= PLAIN_EVERY_S:
+            return f"{name} asks to wait {duration(wait_s)} ({cause}); the others go on"
+        case WakingBegan(name=name, budget_s=budget_s, cause=cause):
+            most = f"{duration(budget_s)} at most"
+            return f"{name} does not answer yet ({cause}); waiting for it to wake, {most}"
+        case WakingEnded(name=name, waited_s=waited_s, is_awake=True):
+            return f"{name} is awake after {duration(waited_s)}"
         case _:
             return None
 

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
+from inference_forge.cli.debugging import hide_learned
 from inference_forge.cli.failing import reports_errors
 from inference_forge.cli.options import with_settings
 from inference_forge.cli.streams import show
@@ -31,22 +32,22 @@ def _doctor(
     """Check everything that a run needs, and say what to do about what is missing.
 
     Looks at settings, key, proxy, provider, cache, clock and limits, a line each. Sends one
-    smallest completion, none with --offline or --provider local.
+    smallest completion to each server, none with --offline or --provider local.
 
     Exit codes: 0 all well or warnings only, 2 settings or key, 4 provider refuses, 5 cache or
     state not writable, 75 provider not reachable now.
     """
     from inference_forge.jobs.doctor import DoctorJob, run_doctor  # noqa: PLC0415
 
-    report = run_doctor(
-        DoctorJob(
-            flags=flags,
-            environ=os.environ,
-            terminal=_terminal(),
-            clock=time.time,  # noqa: TID251 - the composition root hands clocks out
-            is_offline=is_offline,
-        )
+    job = DoctorJob(
+        flags=flags,
+        environ=os.environ,
+        terminal=_terminal(),
+        clock=time.time,  # noqa: TID251 - the composition root hands clocks out
+        is_offline=is_offline,
     )
+    hide_learned(job.secrets)
+    report = run_doctor(job)
     if as_json:
         for line in json.dumps(report.as_json(), indent=2).splitlines():
             show(line)
@@ -77,6 +78,10 @@ doctor = with_settings(
     "provider",
     "model",
     "base_url",
+    "base_urls",
+    "api_key_file",
+    "api_key_command",
+    "api_key_keyring",
     "taxonomy",
     "concurrency",
     "timeout_s",

@@ -39,7 +39,7 @@ def with_settings(command: Callable[..., None], *attributes: str) -> Callable[..
 
     @functools.wraps(command)
     def wrapped(**arguments: Any) -> None:
-        flags = {name: arguments.pop(name) for name in names}
+        flags = _merged({name: arguments.pop(name) for name in names}, chosen)
         command(**arguments, flags={k: v for k, v in flags.items() if v not in (None, [])})
 
     # typer reads the annotations from the signature and does not evaluate strings there.
@@ -50,6 +50,23 @@ def with_settings(command: Callable[..., None], *attributes: str) -> Callable[..
     wrapped.__signature__ = inspect.Signature(parameters)  # type: ignore[attr-defined]
     wrapped.__annotations__ = hints | {p.name: p.annotation for p in parameters[len(own) :]}
     return wrapped
+
+
+def _merged(flags: dict[str, Any], chosen: list[Spec]) -> dict[str, Any]:
+    """Return `flags` with each that was given more than once under the setting that takes several.
+
+    Of a flag that is given twice the last would win otherwise, without a word.
+    """
+    for spec in chosen:
+        if spec.doc.several is None or not isinstance(given := flags[spec.attribute], list):
+            continue
+        all_given = [*given, *(flags.get(spec.doc.several) or [])]
+        flags[spec.attribute] = None
+        if len(all_given) == 1 and given:
+            flags[spec.attribute] = all_given[0]
+        elif all_given:
+            flags[spec.doc.several] = all_given
+    return flags
 
 
 def flag_of(spec: Spec) -> tuple[str, ...]:
@@ -113,7 +130,8 @@ def _parameter(spec: Spec) -> inspect.Parameter:
         metavar=None if _is_flag(spec) else _metavar(spec),
     )
     annotation: Any = bool | None if _is_flag(spec) else str | None
-    if spec.annotation == tuple[str, ...] or choices_in(spec.annotation) is not None:
+    is_several = spec.annotation == tuple[str, ...] or spec.doc.several is not None
+    if is_several or choices_in(spec.annotation) is not None:
         annotation = list[str] | None
     return inspect.Parameter(
         spec.attribute,

@@ -15,6 +15,9 @@ if TYPE_CHECKING:
     from inference_forge.app import InputResult
     from inference_forge.observe.tally import Tally
 
+MAX_ENDPOINTS: Final = 8
+"""So many servers or keys are named in the summary."""
+
 
 def duration(seconds: float) -> str:
     """Return `850 ms`, `12.3 s`, `4 min 05 s` or `2 h 10 min`."""
@@ -46,6 +49,9 @@ def progress_parts(tally: Tally) -> list[str]:
     parts.append(f"{tally.failed:,} failed")
     if tally.breaker != "closed":
         parts.append(f"breaker {tally.breaker.replace('_', '-')}")
+    for name, (waking, began_s) in tally.waking.items():
+        waited = duration(tally.clock() - began_s)
+        parts.append(f"waiting for {name} to wake, {waited} of {duration(waking.budget_s)}")
     left_s = tally.left_s()
     if left_s is not None and tally.total != tally.done:
         parts.append(f"ETA {duration(left_s)}")
@@ -62,6 +68,14 @@ def cost_in_words(tally: Tally) -> str:
     if tally.has_unknown_cost:
         known += " + unknown"
     return f"{known} (estimate)" if tally.usage.is_estimate else known
+
+
+def endpoints_in_words(requests: Mapping[str, int]) -> str:
+    """Return how many requests each of several servers or keys got."""
+    names = list(requests)
+    shown = ", ".join(f"{name} {requests[name]:,}" for name in names[:MAX_ENDPOINTS])
+    more = len(names) - MAX_ENDPOINTS
+    return f"{shown} and {more} more" if more > 0 else shown
 
 
 def changes_in_words(changes: Mapping[str, int]) -> str:
@@ -136,6 +150,7 @@ def _summary_rows(tally: Tally) -> list[tuple[str, str]]:
         ),
         *([("prepared", changes_in_words(tally.changes))] if tally.changes else []),
         ("requests", _requests(tally)),
+        *([("endpoints", endpoints_in_words(tally.by_endpoint))] if tally.by_endpoint else []),
         ("tokens", f"{usage.total_tokens:,} ({usage.prompt_tokens:,} in)"),
         ("cost", cost_in_words(tally)),
     ]

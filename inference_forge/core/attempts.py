@@ -39,6 +39,11 @@ class Repair:
 
 
 @dataclass(frozen=True, slots=True)
+class AskAgain:
+    """Try again at once, as if nothing had happened: the try said nothing about the ticket."""
+
+
+@dataclass(frozen=True, slots=True)
 class GiveUp:
     """The ticket fails."""
 

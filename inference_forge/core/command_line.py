@@ -48,11 +48,15 @@ class Redactor:
             key_names: variables that hold keys; others count when their name says so and their
                 value is long enough not to be a plain word.
         """
-        known = frozenset(key_names)
-        found = set(_secrets(environ, known))
+        return cls().knowing(_secrets(environ, frozenset(key_names)))
+
+    def knowing(self, more: Iterable[str]) -> Redactor:
+        """Return one that hides `more` secrets, too."""
+        found = set(filter(None, map(str.strip, more)))
         # A URL may hold it with escapes.
         found |= {quote(secret, safe=safe) for secret in found for safe in ("", "/")}
-        return cls(tuple(sorted(found, key=lambda secret: (-len(secret), secret))))
+        found.update(self.secrets)
+        return Redactor(tuple(sorted(found, key=lambda secret: (-len(secret), secret))))
 
     def text(self, text: str) -> str:
         """Return `text` without known secrets, and URLs in it without user, query or fragment."""

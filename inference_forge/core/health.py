@@ -48,6 +48,10 @@ class RunHealth:
         """Count a ticket's first try."""
         self._started += 1
 
+    def on_start_undone(self) -> None:
+        """Count one first try less: nobody was there to try."""
+        self._started -= 1
+
     def on_success(self) -> None:
         """Count a usable answer."""
         self._successes += 1

@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, replace
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, TypeVar
 
 from inference_forge.core.attempts import GiveUp, TicketAttempts
 from inference_forge.engine.asking import Asker
 from inference_forge.engine.lane import CallLimits, CallResult, Carried, Diverted, Lane, PackResult
+from inference_forge.engine.purse import Purse
 from inference_forge.engine.request_state import RequestState
 from inference_forge.engine.slots import TryKind
 from inference_forge.models import Classification
@@ -20,9 +21,11 @@ if TYPE_CHECKING:
     from inference_forge.core.parse import AnswerParser
     from inference_forge.core.prompt import Prompt
     from inference_forge.engine.control import RunControl
-    from inference_forge.engine.purse import Purse
+    from inference_forge.engine.lane import Fleet
     from inference_forge.events import Event
     from inference_forge.models import Complexity, ModelAnswer, ModelRequest, Outcome, Ticket
+
+_R = TypeVar("_R", CallResult, PackResult)
 
 
 @dataclass(frozen=True, slots=True)
@@ -54,7 +57,7 @@ class Caller:
         fence: returns a fresh unpredictable word.
         emit: takes events.
         pack_form: how packs are asked about; None when there are none.
-        purse: pays for the tries; None without a budget.
+        purse: pays for the tries; None for one that pays for everything.
     """
 
     def __init__(
@@ -79,7 +82,7 @@ class Caller:
         self._uniform = uniform
         self._fence = fence
         self._pack_form = pack_form
-        self._asker = Asker(lane, limits, control, clock, emit, purse)
+        self._asker = Asker(lane, limits, control, clock, emit, purse or Purse(None, control))
 
     @property
     def is_open(self) -> bool:
@@ -89,6 +92,10 @@ class Caller:
     def divert_when(self, may_divert: Callable[[], bool]) -> None:
         """Give tickets back instead of waiting out an outage, while `may_divert` says so."""
         self._asker.may_divert = may_divert
+
+    def join(self, fleet: Fleet) -> None:
+        """Leave it to `fleet` whether a refusal of all requests ends the run or only this lane."""
+        self._asker.verdicts.fleet = fleet
 
     @property
     def room(self) -> int:
@@ -104,7 +111,11 @@ class Caller:
         await self._lane.admission.room_changed()
 
     async def resolve(
-        self, ticket: Ticket, complexity: Complexity, carried: Carried | None = None
+        self,
+        ticket: Ticket,
+        complexity: Complexity,
+        carried: Carried | None = None,
+        state: RequestState | None = None,
     ) -> CallResult | Diverted | None:
         """Ask until there is an outcome; None when the run stopped first.
 
@@ -112,20 +123,26 @@ class Caller:
             ticket: what to ask about.
             complexity: the ticket's.
             carried: from requests that it shared; their cost is not in the result.
+            state: where another lane of the fleet left it; None for a ticket that is new.
 
         Returns:
-            `Diverted` only from a caller that diverts.
+            `Diverted` only from a caller that diverts, or is in a fleet.
         """
-        state = self._state(self._prompt.request(ticket.text, self._fence()), carried)
-        state.repaired = self._prompt.repair
+        if state is None:
+            state = self._state(self._prompt.request(ticket.text, self._fence()), carried)
+            state.repaired = self._prompt.repair
         result = await self._asker.ask(state, complexity, self._parser.parse)
         if isinstance(result, GiveUp):
-            self._asker.given_up(result.failure)
-            return self._result(state, result.failure)
+            self._asker.verdicts.given_up(result.failure)
+            return self._or_elsewhere(state, self._result(state, result.failure))
         return self._result(state, result) if isinstance(result, Classification) else result
 
     async def resolve_pack(
-        self, tickets: Sequence[Ticket], complexity: Complexity, carried: Carried | None = None
+        self,
+        tickets: Sequence[Ticket],
+        complexity: Complexity,
+        carried: Carried | None = None,
+        state: RequestState | None = None,
     ) -> PackResult | Diverted | None:
         """Ask about `tickets` in one request; None when the run stopped first.
 
@@ -133,13 +150,17 @@ class Caller:
             tickets: at least two, of one tenant.
             complexity: the tickets'.
             carried: what the ticket that was asked about longest brings along.
+            state: where another lane of the fleet left the pack; None for one that is new.
         """
         form = self._pack_form
         if form is None:
             raise ValueError("this caller does not ask about packs")
-        names = form.names(len(tickets))
-        request = form.prompt.request([ticket.text for ticket in tickets], names)
-        state = self._state(request, carried)
+        if state is None or state.names is None:
+            names = form.names(len(tickets))
+            request = form.prompt.request([ticket.text for ticket in tickets], names)
+            state = self._state(request, carried)
+            state.names = names
+        names = state.names
 
         def read(answer: ModelAnswer) -> dict[int, LineRead]:
             lines = form.reader.read(answer, names)
@@ -148,15 +169,21 @@ class Caller:
         result = await self._asker.ask(state, complexity, read)
         if result is None or isinstance(result, Diverted):
             return result
-        is_answer = state.answer is not None
-        lines: dict[int, LineRead] = {}
-        if not isinstance(result, GiveUp):
-            lines = result
-        elif not is_answer:
-            # Its tickets are asked about again, but a provider that refuses all must be noticed.
-            self._asker.given_up(result.failure)
         spending = self._asker.spending(state)
-        return PackResult(lines, is_answer, spending, state.active_s)
+        is_answer = state.answer is not None
+        if not isinstance(result, GiveUp):
+            return PackResult(result, is_answer, spending, state.active_s)
+        if not is_answer:
+            # Its tickets are asked about again, but a provider that refuses all must be noticed.
+            self._asker.verdicts.given_up(result.failure)
+        return self._or_elsewhere(state, PackResult({}, is_answer, spending, state.active_s))
+
+    def _or_elsewhere(self, state: RequestState, result: _R) -> _R | Diverted:
+        """Return `result`, unless others of the fleet should be asked before it counts."""
+        if not self._asker.verdicts.may_ask_elsewhere(state):
+            return result
+        state.is_refused = False
+        return Diverted(result.spending, state, refusal=result)
 
     def _state(self, request: ModelRequest, carried: Carried | None) -> RequestState:
         attempts = TicketAttempts(max_attempts=self._limits.max_attempts, uniform=self._uniform)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Protocol
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
@@ -11,6 +11,7 @@ if TYPE_CHECKING:
     from inference_forge.core.health import RunHealth
     from inference_forge.core.packing.reading import LineRead
     from inference_forge.engine.admission import Admission
+    from inference_forge.engine.request_state import RequestState
     from inference_forge.models import ModelAnswer, Money, Outcome, Spending, Usage
     from inference_forge.ports import Provider
 
@@ -37,6 +38,7 @@ class Lane:
     Attributes:
         name: what messages call it.
         address: method, host and path of its requests; empty when it sends none.
+        endpoint: which of several that answer alike; empty when it is the only one.
     """
 
     provider: Provider
@@ -45,6 +47,7 @@ class Lane:
     cost_of: Callable[[Usage], Money | None]
     name: str = "the provider"
     address: str = ""
+    endpoint: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -98,10 +101,29 @@ class PackResult:
 
 @dataclass(frozen=True, slots=True)
 class Diverted:
-    """The breaker opened while a ticket waited, and another provider may be asked.
+    """Somebody else may be asked: the breaker opened while a ticket waited, or its lane closed.
 
     Attributes:
         spending: what was spent on the ticket so far.
+        state: where the ticket stands, for another lane of the same fleet.
+        refusal: the ticket's failure, if nobody else can be asked; None when it did not fail.
     """
 
     spending: Spending
+    state: RequestState | None = None
+    refusal: CallResult | PackResult | None = None
+
+
+class Fleet(Protocol):
+    """What a lane asks about the others that answer alike."""
+
+    def retire(self, reason: str) -> bool:
+        """Close the lane for good; False when it is the last one, and the run must stop."""
+
+    @property
+    def is_closed(self) -> bool:
+        """Whether the lane is closed."""
+
+    @property
+    def has_ready_others(self) -> bool:
+        """Whether another lane could take a ticket now."""

@@ -135,8 +135,9 @@ class Pipeline:
         rows_in, rows_out = anyio.create_memory_object_stream[list[ResolvedRow]](float("inf"))
         settled_in, settled_out = anyio.create_memory_object_stream[Settled](float("inf"))
         async with anyio.create_task_group() as background:
-            for lane in stages.lanes:
-                background.start_soon(lane.admission.run)
+            runs = [lane.admission.run for lane in stages.lanes]
+            for run in (*runs, *stages.router.background):
+                background.start_soon(run)
             async with anyio.create_task_group() as writing:
                 writing.start_soon(self._write, rows_out)
                 writing.start_soon(self._commit, settled_out, rows_in.clone())

@@ -14,8 +14,11 @@ if TYPE_CHECKING:
     from collections.abc import Callable
 
     from inference_forge.engine.control import RunControl
+    from inference_forge.engine.request_state import RequestState
     from inference_forge.errors import ProviderError
     from inference_forge.models import ModelRequest, Money
+
+    CostOf = Callable[[Usage], Money | None]
 
 
 class Purse:
@@ -25,61 +28,64 @@ class Purse:
     aside for them. Only when none is under way is the budget used up.
 
     Arguments:
-        budget: decides.
+        budget: decides; None pays for everything.
         control: told to stop when the budget is used up.
     """
 
-    def __init__(self, budget: Budget, control: RunControl) -> None:
+    def __init__(self, budget: Budget | None, control: RunControl) -> None:
         self._budget = budget
         self._control = control
         self._changed = anyio.Event()
 
-    async def reserve(
-        self, request: ModelRequest, cost_of: Callable[[Usage], Money | None]
-    ) -> Amount | None:
-        """Return what was set aside for `request`; None when the run stops instead."""
+    async def reserve(self, state: RequestState, cost_of: CostOf) -> bool:
+        """Set money aside for the next try; False when the run stops instead."""
+        budget = self._budget
+        if budget is None:
+            return True
         while True:
-            most = self._most(request, cost_of)
-            if self._budget.reserve(most):
-                return most
-            if not self._budget.has_reservations:
-                self._control.stop(LimitReached(self._budget.reached(most)))
-                return None
+            most = _most(budget, state.request, cost_of)
+            if budget.reserve(most):
+                state.reserved = most
+                return True
+            if not budget.has_reservations:
+                self._control.stop(LimitReached(budget.reached(most)))
+                return False
             await self._changed.wait()
 
-    def settle(
-        self,
-        request: ModelRequest,
-        most: Amount,
-        usage: Usage,
-        cost_of: Callable[[Usage], Money | None],
-    ) -> None:
+    def settle(self, state: RequestState, usage: Usage, cost_of: CostOf) -> None:
         """Book what an answer cost."""
-        self._budget.bound.on_usage(request, usage)
-        self._budget.settle(most, Amount(usage.total_tokens, cost_of(usage)))
-        self._announce()
+        if self._budget is None or state.reserved is None:
+            return
+        self._budget.bound.on_usage(state.request, usage)
+        self._budget.settle(state.reserved, Amount(usage.total_tokens, cost_of(usage)))
+        self._announce(state)
 
-    def lose(self, most: Amount, error: ProviderError | None = None) -> None:
+    def lose(self, state: RequestState, error: ProviderError | None = None) -> None:
         """Book a try without an answer: nothing when the provider refused it, else all of it.
 
         Arguments:
-            most: what was set aside.
+            state: the request.
             error: what the try ended in; None when it was cancelled.
         """
+        if self._budget is None or state.reserved is None:
+            return
         is_free = error is not None and not may_be_billed(error)
-        self._budget.settle(most, NOTHING if is_free else most)
-        self._announce()
+        self._budget.settle(state.reserved, NOTHING if is_free else state.reserved)
+        self._announce(state)
 
-    def withdraw(self, most: Amount) -> None:
-        """Give back what was set aside for a request that was not sent."""
-        self._budget.withdraw(most)
-        self._announce()
+    def withdraw(self, state: RequestState) -> None:
+        """Give back what was set aside for a try that is not made."""
+        if self._budget is None or state.reserved is None:
+            return
+        self._budget.withdraw(state.reserved)
+        self._announce(state)
 
-    def _most(self, request: ModelRequest, cost_of: Callable[[Usage], Money | None]) -> Amount:
-        prompt = self._budget.bound.tokens(request)
-        usage = Usage(prompt, request.max_output_tokens)
-        return Amount(usage.total_tokens, cost_of(usage))
-
-    def _announce(self) -> None:
+    def _announce(self, state: RequestState) -> None:
+        state.reserved = None
         self._changed.set()
         self._changed = anyio.Event()
+
+
+def _most(budget: Budget, request: ModelRequest, cost_of: CostOf) -> Amount:
+    usage = Usage(budget.bound.tokens(request), request.max_output_tokens)
+    return Amount(usage.total_tokens, cost_of(usage))

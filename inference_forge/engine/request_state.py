@@ -14,18 +14,21 @@ if TYPE_CHECKING:
 
     from inference_forge.core.attempts import TicketAttempts
     from inference_forge.core.budget import Amount
+    from inference_forge.core.packing.prompt import PackNames
     from inference_forge.errors import ProviderError
     from inference_forge.models import ModelAnswer, ModelRequest
 
 
 @dataclass(slots=True)
 class RequestState:
-    """What is known about a request between its tries.
+    """What is known about a request between its tries; goes with it to other lanes of a fleet.
 
     Attributes:
         repaired: makes the request that shows the model its unusable answer, from the request,
             the answer and what was wrong with it; None when it is not asked for another.
         reserved: what was set aside for the try that is next or under way; None without a budget.
+        is_refused: whether its last try was refused for what it asks.
+        names: what it calls its tickets; None when it is about one.
         active_s: seconds that count against the tickets' deadline.
     """
 
@@ -39,6 +42,8 @@ class RequestState:
     usage: Usage = field(default_factory=Usage)
     answer: ModelAnswer | None = None
     reserved: Amount | None = None
+    is_refused: bool = False
+    names: PackNames | None = None
 
 
 def kind_of(error: ProviderError | AnswerError | None) -> str:

@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 from dataclasses import replace
-from typing import TYPE_CHECKING, TypeVar
+from typing import TYPE_CHECKING, Any, TypeVar
 
 from inference_forge.core.packing.shares import total
+from inference_forge.engine.fleet import Endpoints
 from inference_forge.engine.lane import CallResult, Diverted, PackResult
 
 if TYPE_CHECKING:
-    from collections.abc import Awaitable, Callable, Sequence
+    from collections.abc import Awaitable, Callable, Coroutine, Sequence
 
     from inference_forge.engine.call import Caller
     from inference_forge.engine.lane import Carried
@@ -26,17 +27,25 @@ class Router:
     both are out, tickets wait for the first.
 
     Arguments:
-        primary: asks the first provider.
+        primary: asks the first provider, or several endpoints of it.
         fallback: asks the other; None for no other.
     """
 
-    def __init__(self, primary: Caller, fallback: Caller | None = None) -> None:
+    def __init__(
+        self, primary: Caller | Endpoints, fallback: Caller | Endpoints | None = None
+    ) -> None:
         self._primary = primary
         self._fallback = fallback
         self._expected = 0
         if fallback is not None:
             primary.divert_when(lambda: not fallback.is_open)
             fallback.divert_when(lambda: not primary.is_open)
+
+    @property
+    def background(self) -> list[Callable[[], Coroutine[Any, Any, None]]]:
+        """Return what is to run beside the tickets, until it is cancelled."""
+        callers = (self._primary, self._fallback)
+        return [caller.run for caller in callers if isinstance(caller, Endpoints)]
 
     @property
     def expected(self) -> int:
@@ -98,7 +107,9 @@ class Router:
         return replace(result, spending=spending, is_fallback=is_fallback)
 
     async def _ask(
-        self, ask: Callable[[Caller], Awaitable[_R | Diverted | None]], spent: list[Spending]
+        self,
+        ask: Callable[[Caller | Endpoints], Awaitable[_R | Diverted | None]],
+        spent: list[Spending],
     ) -> tuple[_R, Spending, bool] | None:
         """Ask whoever is up until there is a result; return it, all that was spent, and by whom."""
         while True:
@@ -114,7 +125,7 @@ class Router:
             spending = total(earlier, spending)
         return result, spending, caller is self._fallback
 
-    def _choose(self) -> Caller:
+    def _choose(self) -> Caller | Endpoints:
         fallback = self._fallback
         if fallback is not None and self._primary.is_open and not fallback.is_open:
             return fallback

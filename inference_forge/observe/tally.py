@@ -15,6 +15,7 @@ from inference_forge.events import (
     BreakerChanged,
     CallSpared,
     DispatchPaused,
+    EndpointChanged,
     Event,
     LateFailures,
     RowsRead,
@@ -25,6 +26,8 @@ from inference_forge.events import (
     TicketFinished,
     TicketsQueued,
     TryFinished,
+    WakingBegan,
+    WakingEnded,
 )
 from inference_forge.models import Complexity, Usage
 
@@ -44,6 +47,8 @@ class Tally:
         total: rows in the input; an estimate until `is_total_exact`, None when unknown.
         packs: tries that were about several tickets.
         packed: the tickets of these tries.
+        by_endpoint: tries by server or key, where there are several.
+        waking: servers that are waited for, and since when.
     """
 
     clock: Callable[[], float]
@@ -70,6 +75,8 @@ class Tally:
     by_complexity: Counter[Complexity] = field(default_factory=Counter)
     failures: Counter[str] = field(default_factory=Counter)
     changes: Counter[str] = field(default_factory=Counter)
+    by_endpoint: Counter[str] = field(default_factory=Counter)
+    waking: dict[str, tuple[WakingBegan, float]] = field(default_factory=dict)
     latency_s: Quantiles = field(default_factory=Quantiles)
     first_token_s: Quantiles = field(default_factory=Quantiles)
     began_s: float = 0.0
@@ -139,6 +146,17 @@ class Tally:
                     self._eta.on_pause(event.wait_s, self.clock())
                 self.breaker = event.after
                 self.breaker_openings += event.before == "closed"
+            case EndpointChanged():
+                self.breaker_openings += event.state == "out"
+            case _:
+                self._on_begun_or_ended(event)
+
+    def _on_begun_or_ended(self, event: Event) -> None:
+        match event:
+            case WakingBegan():
+                self.waking[event.name] = (event, self.clock())
+            case WakingEnded():
+                self.waking.pop(event.name, None)
             case RunStarted():
                 self.started = event
                 self.began_s = self.clock()
@@ -174,6 +192,8 @@ class Tally:
         if event.tickets > 1:
             self.packs += 1
             self.packed += event.tickets
+        if event.endpoint:
+            self.by_endpoint[event.endpoint] += 1
         self.in_flight = event.in_flight
         self.limit = event.limit
         if event.kind == "throttle":

@@ -6,13 +6,15 @@ from inference_forge.settings.choices import (
     Cleaning,
     CsvGuard,
     OnLong,
+    Order,
     ProgressStyle,
     Reasoning,
     Redaction,
     SummaryMode,
     choices_in,
 )
-from inference_forge.settings.fields import Doc, Order, Settings
+from inference_forge.settings.doc import Doc
+from inference_forge.settings.fields import Settings
 from inference_forge.settings.loading import (
     PROJECT_FILE,
     Loaded,

@@ -46,6 +46,13 @@ class SummaryMode(StrEnum):
     NONE = "none"
 
 
+class Order(StrEnum):
+    """In which order rows are written."""
+
+    INPUT = "input"
+    COMPLETION = "completion"
+
+
 class CsvGuard(StrEnum):
     """Which cells are guarded against being run as formulas by a spreadsheet."""
 

@@ -19,7 +19,8 @@ from typing import TYPE_CHECKING, Any, Final, get_type_hints
 from inference_forge.errors import SettingsError
 from inference_forge.settings.allowed import ALLOW, AllowList, allow_list
 from inference_forge.settings.choices import choices_in, chosen
-from inference_forge.settings.fields import Doc, Settings
+from inference_forge.settings.doc import Doc
+from inference_forge.settings.fields import Settings
 from inference_forge.settings.tables import TABLES, ProviderTables, provider_tables
 from inference_forge.settings.wording import requirement
 
@@ -190,7 +191,9 @@ def _from_file(path: Path | None, data: Mapping[str, Any]) -> dict[str, Any]:
                 f"[{TABLES}.{next(iter(value), 'NAME')}]?"
             )
         # Paths in a file are meant from where the file is.
-        is_path = by_key[name] in {"taxonomy", "cache_dir"} and isinstance(value, str)
+        is_path = by_key[name] in {"taxonomy", "cache_dir", "api_key_file"} and isinstance(
+            value, str
+        )
         is_single = by_key[name] in lists and isinstance(value, str)
         found[by_key[name]] = (
             _beside(path, key, value) if is_path else (value,) if is_single else value

@@ -19,6 +19,9 @@ if TYPE_CHECKING:
 ODD = "sk-/odd+canary=?&9b1c"
 """A key that looks different in a URL."""
 
+ROTATED = "sk-rotated-canary-55d0"
+"""A key that comes in the middle of a run."""
+
 IMPATIENT = ("--outage-budget", "0.5", "--breaker-recovery", "0.1")
 MODES = pytest.mark.parametrize("mode", [(), ("--debug",)], ids=["plain", "debug"])
 
@@ -44,9 +47,9 @@ def _own_directory(isolated: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[
     monkeypatch.setenv("OPENAI_API_KEY", CANARY)
     tickets(isolated / "in.csv", *(f"ticket {n}" for n in range(30)))
     yield
-    inputs = {Path("in.csv").resolve(), Path("forge.toml").resolve()}
+    inputs = {Path(name).resolve() for name in ("in.csv", "forge.toml", "key")}
     for path, data in written().items():
-        for form in [*forms(CANARY), *forms(ODD)]:
+        for form in [*forms(CANARY), *forms(ODD), *forms(ROTATED)]:
             assert path.resolve() in inputs or form not in data, path
 
 
@@ -233,3 +236,108 @@ def test_a_whole_process(mode: tuple[str, ...]) -> None:
     assert ("Traceback" in done.err or "inference_forge.errors.FatalError" in done.err) == bool(
         mode
     )
+
+
+PLACES = pytest.mark.parametrize("place", ["file", "command", "keyless variable"])
+
+
+def kept_in(place: str, key: str) -> tuple[str, ...]:
+    """Put a key where it is not in the environment, and return the flags that name it."""
+    Path("key").write_text(key + "\n")
+    Path("key").chmod(0o600)
+    return ("--api-key-file", "key") if place == "file" else ("--api-key-command", "cat key")
+
+
+@PLACES
+@pytest.mark.parametrize("reply", ECHOES.values(), ids=ECHOES.keys())
+def test_a_server_that_echoes_a_key_from_elsewhere(
+    monkeypatch: pytest.MonkeyPatch, place: str, reply: Reply
+) -> None:
+    """The same for keys that no variable holds, with every line that `--debug` adds."""
+    monkeypatch.delenv("OPENAI_API_KEY")
+    flags = kept_in(place, CANARY)
+    if place == "keyless variable":
+        monkeypatch.setenv("FORGE_API_KEY_COMMAND", f"echo {CANARY}")
+        flags = ()
+    with ScriptedServer(lambda *_: reply) as server:
+        more = (*ask(server), *IMPATIENT, "--keep-reasoning", *flags)
+        done = hidden(forge("--debug", "classify", "in.csv", *more))
+        assert server.requests[0].headers["authorization"] == f"Bearer {CANARY}"
+    assert done.code in (0, 3, 4, 75)
+    hidden(forge("runs", "--json"))
+
+
+@MODES
+def test_a_command_that_names_the_key(
+    monkeypatch: pytest.MonkeyPatch, mode: tuple[str, ...]
+) -> None:
+    """The history keeps the command line without it; so does doctor."""
+    monkeypatch.delenv("OPENAI_API_KEY")
+    with ScriptedServer(lambda *_: ECHOES["400"]) as server:
+        where = ("--provider", "openai", "--model", "m", "--base-url", server.url)
+        flags = (*where, "--api-key-command", f"echo {CANARY}")
+        assert hidden(forge(*mode, "classify", "in.csv", *flags)).code == 4
+        assert hidden(forge(*mode, "doctor", *flags)).code == 4
+    shown = hidden(forge("runs", "--json"))
+    assert b"--api-key-command" in shown.out
+
+
+@MODES
+@pytest.mark.parametrize("place", ["file", "command"])
+def test_a_key_that_changes_in_the_middle_of_a_run(
+    monkeypatch: pytest.MonkeyPatch, mode: tuple[str, ...], place: str
+) -> None:
+    """The old one is refused, the new one taken, and neither is shown."""
+    monkeypatch.delenv("OPENAI_API_KEY")
+
+    def script(number: int, _: object) -> Reply:
+        sent = server.requests[number].headers["authorization"].removeprefix("Bearer ")
+        if number >= 8 and sent != ROTATED:
+            Path(f"key{number}").write_text(ROTATED)
+            Path(f"key{number}").replace("key")
+            return error(401, "invalid_api_key", f"{CANARY} was replaced")
+        return completion({**GOOD, "summary": f"{CANARY} {sent}"})
+
+    with ScriptedServer(script) as server:
+        flags = (*ask(server), *kept_in(place, CANARY), "--concurrency", "4")
+        done = hidden(hidden(forge(*mode, "classify", "in.csv", *flags)), ROTATED)
+        keys = [request.headers["authorization"] for request in server.requests]
+    assert done.code == 0, done.err
+    assert keys[-1] == f"Bearer {ROTATED}"
+    assert any("the key was refused; " in line and "has a new one" in line for line in done.lines)
+    hidden(forge("runs", "--json"), ROTATED)
+
+
+@MODES
+def test_a_key_that_is_refused_and_has_no_successor(
+    monkeypatch: pytest.MonkeyPatch, mode: tuple[str, ...]
+) -> None:
+    """Exit 4, naming where the key is from; a file that is gone says so."""
+    monkeypatch.delenv("OPENAI_API_KEY")
+
+    def script(_number: int, _body: object) -> Reply:
+        Path("key").unlink(missing_ok=True)
+        return ECHOES["401"]
+
+    with ScriptedServer(script) as server:
+        flags = (*ask(server), *kept_in("file", CANARY), "--concurrency", "1")
+        done = hidden(forge(*mode, "classify", "in.csv", *flags))
+        assert len(server.requests) == 1
+    assert done.code == 4
+    assert "the API key is missing or not accepted; check key" in done.last
+    assert any("reading it again fails: the key file key cannot be read" in x for x in done.lines)
+
+
+@MODES
+@pytest.mark.parametrize("end", ["\u201d", " ", "\x1b[31m", "\u200b", "\u00e9", "\0", "\udcff"])
+@pytest.mark.parametrize("place", ["file", "command"])
+def test_a_key_from_elsewhere_that_cannot_be_sent(
+    monkeypatch: pytest.MonkeyPatch, mode: tuple[str, ...], place: str, end: str
+) -> None:
+    """Exit 2, naming the place; neither the key nor what follows it is shown."""
+    monkeypatch.delenv("OPENAI_API_KEY")
+    flags = kept_in(place, CANARY)
+    Path("key").write_bytes((CANARY + end).encode("utf-8", "surrogateescape"))
+    where = ("--provider", "openai", "--model", "m", *flags)
+    assert hidden(forge(*mode, "classify", "in.csv", *where)).code == 2
+    assert hidden(forge(*mode, "doctor", "--offline", *where)).code == 2

@@ -10,6 +10,7 @@ import anyio
 import pytest
 from engine_rig import Rig, virtual_time
 from fakes import USAGE, ListSource, MemoryCache, Reply, ScriptedProvider, label, tickets
+from fleet_rig import FleetRig
 
 from inference_forge.core.pacing import PacingLimits
 from inference_forge.core.packing.codes import CodeBook
@@ -451,3 +452,20 @@ async def test_random_troubles_lose_nothing_and_mix_nothing_up() -> None:
         for row in rig.written:
             if isinstance(row.outcome, Classification) and isinstance(row.row, Ticket):
                 assert row.outcome.values["category"] == category_of(row.row.text)
+
+
+async def test_a_fleet_shares_packs() -> None:
+    """One endpoint that dies and one that refuses its key cost no ticket."""
+    down = TransientError("down", code="server_error", status=500)
+    bad_key = FatalError("no", code="bad_key", status=401)
+    good = ScriptedProvider(well, 0.5)
+    dying = ScriptedProvider(lambda asked: down if asked.at_s > 1 else well(asked), 0.5)
+    refusing = ScriptedProvider(lambda _: bad_key, 0.5)
+    rig = FleetRig(tickets(texts(600)), providers=[good, dying, refusing], plan=TWENTY)
+    await rig.run()
+    assert_right(rig, 600)
+    asked = [*good.asked, *dying.asked, *refusing.asked]
+    assert {len(each.request.texts) for each in asked} == {20}
+    assert len(good.asked) + len(dying.asked) < 60
+    assert good.asked
+    assert dying.asked

@@ -43,6 +43,7 @@ def connect(
     stream: bool = False,
     reasoning: Reasoning | None = None,
     warn: Callable[[str, str], None] = tell_nobody,
+    redact: Callable[[str], str] | None = None,
 ) -> HttpProvider:
     """Return a provider; nothing is sent yet.
 
@@ -62,6 +63,7 @@ def connect(
         stream: whether answers are to come piece by piece.
         reasoning: how much the model is to think; None leaves it to the preset.
         warn: told, by code and message, that the model thinks though it was not asked to.
+        redact: takes keys out of what a server says; None for one that knows `api_key`.
 
     Raises:
         SettingsError: a key or a model is missing, the URL or proxy cannot be used, or the provider
@@ -85,7 +87,7 @@ def connect(
         model=chosen,
         clock=clock,
         estimate_tokens=estimate_tokens,
-        redact=str if api_key is None else api_key.redact,
+        redact=redact or (str if api_key is None else api_key.redact),
         temperature=temperature,
         structured=structured,
         note=note,

@@ -38,6 +38,14 @@ class ApiKey:
         """Hide the key."""
         return "ApiKey(***)"
 
+    def __eq__(self, other: object) -> bool:
+        """Tell whether both are the same key, wherever they came from."""
+        return isinstance(other, ApiKey) and self._value == other._value
+
+    def __hash__(self) -> int:
+        """Agree with equality."""
+        return hash(self._value)
+
     def __reduce__(self) -> str:
         """Refuse to be copied into other processes or files."""
         raise TypeError("an API key is not pickled")

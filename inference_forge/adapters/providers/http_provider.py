@@ -33,6 +33,7 @@ if TYPE_CHECKING:
 
     from inference_forge.adapters.http.exchange import Reply
     from inference_forge.adapters.http.streamed import StreamReader
+    from inference_forge.adapters.providers.credentials import ApiKey
     from inference_forge.adapters.providers.presets import Preset, Structured
     from inference_forge.errors import ProviderError
     from inference_forge.models import ModelAnswer, ModelRequest, RateLimitHints
@@ -182,6 +183,10 @@ class HttpProvider(ABC):
         )
         self._watch_reasoning(answer)
         return answer
+
+    def use_key(self, api_key: ApiKey) -> None:
+        """Send `api_key` with every request from now on."""
+        self._headers.update(api_key.headers(self._preset.auth))
 
     async def aclose(self) -> None:
         """Close all connections; idempotent."""

@@ -8,10 +8,10 @@ from typing import TYPE_CHECKING, Final
 import anyio
 
 from inference_forge.adapters.http.client import build_client, environment_proxy, parse_base_url
-from inference_forge.adapters.providers.credentials import ApiKey
 from inference_forge.adapters.providers.presets import find_preset
 from inference_forge.app.allowed_models import check_allowed
 from inference_forge.app.answering import LOCAL, open_answering, open_fallback
+from inference_forge.app.endpoints import find_addresses
 from inference_forge.errors import SettingsError, TaxonomyError
 from inference_forge.jobs.doctor.findings import CONFIGURATION, fail, ok, warn
 
@@ -20,7 +20,11 @@ if TYPE_CHECKING:
 
     import httpx
 
+    from inference_forge.adapters.providers.credentials import ApiKey
     from inference_forge.adapters.providers.presets import Preset
+    from inference_forge.app.answering import Answering
+    from inference_forge.app.endpoints import Addresses
+    from inference_forge.app.keys import KeyFinder, Keys
     from inference_forge.core.taxonomy import Taxonomy
     from inference_forge.jobs.doctor.findings import Finding
     from inference_forge.settings import Loaded
@@ -40,12 +44,14 @@ class Account:
         base_url: where it is asked.
         model: None when the user must still choose.
         api_key: None when there is none and none is needed.
+        label: which of several; empty when there is one.
     """
 
     preset: Preset
     base_url: str
     model: str | None
     api_key: ApiKey | None
+    label: str = ""
 
     @property
     def server(self) -> str:
@@ -55,10 +61,10 @@ class Account:
 
 @dataclass(frozen=True, slots=True)
 class AccountCheck:
-    """What was found, and the account when it is fit to be tried."""
+    """What was found, and the accounts when they are fit to be tried."""
 
     findings: tuple[Finding, ...]
-    account: Account | None = None
+    accounts: tuple[Account, ...] = ()
 
 
 def shown_server(url: httpx.URL) -> str:
@@ -93,55 +99,75 @@ def check_local(loaded: Loaded, taxonomy: Taxonomy, environ: Mapping[str, str]) 
     return AccountCheck((ok("provider", f"{LOCAL}: {answering.notice}"),))
 
 
-def check_hosted(loaded: Loaded, taxonomy: Taxonomy, environ: Mapping[str, str]) -> AccountCheck:
+def check_hosted(loaded: Loaded, taxonomy: Taxonomy, keys: KeyFinder) -> AccountCheck:
     """Return whether a hosted provider's settings, address, proxy and key are fit to be tried.
 
     Arguments:
         loaded: settings that choose it.
         taxonomy: what it is to be asked for.
-        environ: the environment, in which the key is.
+        keys: finds its keys.
     """
     settings = loaded.settings
     try:
         preset = find_preset(settings.provider, loaded.providers, other_names=(LOCAL,))
     except SettingsError as error:
         return AccountCheck((fail("provider", str(error), "correct --provider", CONFIGURATION),))
-    base_url = settings.base_url or preset.base_url
     model = settings.model or preset.default_model
     findings = [_provider_chosen(preset, model)]
-    blocking = _check_allowed(loaded) or _check_way(base_url, environ, findings)
+    try:
+        addresses = find_addresses(loaded, preset)
+    except SettingsError as error:
+        found, _, fix = str(error).partition(": ")
+        return AccountCheck((*findings, fail("endpoint", found, fix, CONFIGURATION)))
+    blocking = _check_allowed(loaded)
+    for url in addresses.urls:
+        blocking = blocking or _check_way(url, keys.environ, findings)
     if blocking is None:
-        blocking = _check_key(loaded, taxonomy, environ, preset)
+        blocking = _check_key(loaded, taxonomy, preset, keys)
     if blocking is not None:
         return AccountCheck((*findings, blocking))
-    value = environ.get(preset.key_env)
-    api_key = ApiKey(value, source=preset.key_env) if value else None
-    if api_key is None:
-        # What a run would ask for it was told above: this server may do without.
-        preset = replace(preset, requires_key=False)
-    account = Account(preset, base_url, model, api_key)
-    return AccountCheck((*findings, *_check_encryption(account)), account)
+    accounts = _accounts(preset, model, addresses, keys.find(preset, loaded, addresses))
+    for account in accounts:
+        findings += _check_encryption(account)
+    return AccountCheck(tuple(findings), accounts)
 
 
-def check_fallback(
-    loaded: Loaded, taxonomy: Taxonomy, environ: Mapping[str, str]
-) -> tuple[Finding, ...]:
+def _accounts(
+    preset: Preset, model: str | None, addresses: Addresses, keys: Keys
+) -> tuple[Account, ...]:
+    """Return one account for each address, or for each key at one address."""
+    # What a run would ask for was told above: a server that is asked without a key may do without.
+    preset = replace(
+        preset, key_env=keys.place, requires_key=preset.requires_key and bool(keys.keys)
+    )
+    urls = addresses.urls
+    count = max(len(urls), len(keys.keys), 1)
+    found = []
+    for number in range(count):
+        url = urls[number % len(urls)]
+        label = "" if count == 1 else f"key {number + 1}" if len(urls) == 1 else url
+        account = Account(preset, url, model, keys.for_address(number))
+        found.append(replace(account, label=account.server if label == url else label))
+    return tuple(found)
+
+
+def check_fallback(loaded: Loaded, taxonomy: Taxonomy, keys: KeyFinder) -> tuple[Finding, ...]:
     """Return whether the fallback's settings and key are fit; it is not called.
 
     Arguments:
         loaded: settings that may choose one.
         taxonomy: what it is to be asked for.
-        environ: the environment, in which its key is.
+        keys: finds its keys.
     """
     try:
-        answering = open_fallback(loaded, taxonomy, environ)
+        answering = open_fallback(loaded, taxonomy, keys.environ, keys=keys)
     except (SettingsError, TaxonomyError) as error:
         found, _, fix = str(error).partition(": ")
         advice = fix or "correct --fallback-model or --fallback-provider"
         return (fail("fallback", found, advice, CONFIGURATION),)
     if answering is None:
         return ()
-    anyio.run(answering.provider.aclose)
+    _close(answering)
     return (ok("fallback", f"{answering.name}, model {answering.provider.model} (not called)"),)
 
 
@@ -201,17 +227,22 @@ def _check_encryption(account: Account) -> tuple[Finding, ...]:
 
 
 def _check_key(
-    loaded: Loaded, taxonomy: Taxonomy, environ: Mapping[str, str], preset: Preset
+    loaded: Loaded, taxonomy: Taxonomy, preset: Preset, keys: KeyFinder
 ) -> Finding | None:
     """Return what a run would object to in the key: missing, malformed, or bound elsewhere."""
     model = loaded.settings.model or preset.default_model or _ANY_MODEL
     # Whether the model may be asked was looked at before.
     as_chosen = replace(loaded, settings=replace(loaded.settings, model=model), allowed=())
     try:
-        answering = open_answering(as_chosen, taxonomy, environ)
+        answering = open_answering(as_chosen, taxonomy, keys.environ, keys=keys)
     except SettingsError as error:
         said = str(error)
         found, _, fix = said.partition(": " if ": " in said else "; ")
         return fail("key", found, fix or f"see {preset.key_env}", CONFIGURATION)
-    anyio.run(answering.provider.aclose)
+    _close(answering)
     return None
+
+
+def _close(answering: Answering) -> None:
+    for provider in answering.providers():
+        anyio.run(provider.aclose)

@@ -26,11 +26,18 @@ _KEY = Advice("key", "check the key and that it belongs to this provider")
 _CREDIT = Advice("quota", "top up the account, or use another key")
 _PROXY = Advice("proxy", "put user and password into the proxy's variable")
 _AGAIN = Advice("endpoint", "try again later; see the provider's status page")
+_STARTING = Advice(
+    "endpoint",
+    "try again later; when the endpoint or its model is starting, a run waits with --wake 10m",
+)
+_UNAVAILABLE: Final = 503
 
 _BY_CODE: Final = {
     "dns_error": Advice("endpoint", "check the host in --base-url, and this machine's DNS"),
     "connect_error": Advice(
-        "endpoint", "start the server, or correct --base-url; a firewall may be in the way"
+        "endpoint",
+        "start the server, or correct --base-url; a firewall may be in the way; a run waits for "
+        "one that is starting with --wake 10m",
     ),
     "timeout": Advice("endpoint", "check the network and the proxy, or try a longer --timeout"),
     "tls_certificate": Advice(
@@ -91,7 +98,7 @@ def advice_on(error: ProviderError) -> Advice:
     if known is not None:
         return known
     if isinstance(error, TransientError):
-        return _AGAIN
+        return _STARTING if error.status == _UNAVAILABLE else _AGAIN
     if isinstance(error, FatalError):
         return Advice("endpoint", "see what the provider says above")
     if _ABOUT_FORM.search(error.detail):

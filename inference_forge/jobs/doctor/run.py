@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field, replace
 from functools import partial
 from typing import TYPE_CHECKING, Any, Final
 
@@ -10,7 +10,8 @@ import anyio
 
 from inference_forge.adapters.providers.presets import load_presets
 from inference_forge.app.answering import LOCAL
-from inference_forge.app.secrets import key_names
+from inference_forge.app.keys import KeyFinder
+from inference_forge.app.secrets import LearnedSecrets, key_names
 from inference_forge.errors import ProviderError
 from inference_forge.jobs.doctor.account import (
     check_fallback,
@@ -69,6 +70,7 @@ class DoctorJob:
         is_offline: True to send nothing at all.
         mounts: the system's table of mounts.
         transport: replaces the network, for tests.
+        secrets: learns keys that are not in the environment.
     """
 
     flags: Mapping[str, Any]
@@ -78,23 +80,28 @@ class DoctorJob:
     is_offline: bool = False
     mounts: Path = MOUNTS
     transport: httpx.AsyncBaseTransport | None = None
+    secrets: LearnedSecrets = field(default_factory=LearnedSecrets)
 
 
 def run_doctor(job: DoctorJob) -> Report:
     """Look at everything that a run needs; what is broken becomes a finding, not an error.
 
-    At most one completion is asked for, and none with `is_offline`; a server that refuses a part of
-    the request, which costs nothing, is asked again without it. No file is left behind.
+    At most one completion is asked for of each server or key, none with `is_offline`; a server
+    that refuses a part of the request, which costs nothing, is asked again without it. No file
+    is left behind.
     """
     configuration = read_configuration(job.flags, job.environ)
     findings = [check_versions(), *configuration.findings]
-    findings += _check_provider(job, configuration)
+    keys = KeyFinder(
+        job.environ, job.secrets.learn, warn=lambda _code, told: findings.append(_about_key(told))
+    )
+    findings += _check_provider(job, configuration, keys)
     if configuration.loaded is not None and configuration.taxonomy is not None:
-        findings += check_fallback(configuration.loaded, configuration.taxonomy, job.environ)
+        findings += check_fallback(configuration.loaded, configuration.taxonomy, keys)
     findings += _check_machine(job, configuration)
     names = {finding.name for finding in findings}
     return Report(
-        without_secrets(findings, _secrets(job, configuration)),
+        without_secrets(findings, [*_secrets(job, configuration), *job.secrets.all()]),
         tuple(name for name in _expected(configuration) if name not in names),
     )
 
@@ -105,6 +112,11 @@ def _secrets(job: DoctorJob, configuration: Configuration) -> list[str]:
     own = () if loaded is None else key_names(loaded.providers)
     variables = (*(preset.key_env for preset in load_presets().values()), *own)
     return [job.environ.get(variable, "") for variable in variables]
+
+
+def _about_key(told: str) -> Finding:
+    found, _, fix = told.partition(": ")
+    return warn("key file", found, fix)
 
 
 def _expected(configuration: Configuration) -> tuple[str, ...]:
@@ -133,27 +145,37 @@ def _check_machine(job: DoctorJob, configuration: Configuration) -> list[Finding
     return findings
 
 
-def _check_provider(job: DoctorJob, configuration: Configuration) -> list[Finding]:
+def _check_provider(job: DoctorJob, configuration: Configuration, keys: KeyFinder) -> list[Finding]:
     loaded, taxonomy = configuration.loaded, configuration.taxonomy
     if loaded is None or taxonomy is None:
         return []
     if loaded.settings.provider == LOCAL:
         return list(check_local(loaded, taxonomy, job.environ).findings)
-    checked = check_hosted(loaded, taxonomy, job.environ)
+    checked = check_hosted(loaded, taxonomy, keys)
     findings = list(checked.findings)
-    account = checked.account
-    if account is None:
-        return findings
+    for account in checked.accounts:
+        found = _check_account(job, account, loaded.settings.timeout_s)
+        findings += [_labelled(finding, account.label) for finding in found]
+    return findings
+
+
+def _labelled(finding: Finding, label: str) -> Finding:
+    """Return the finding with the server or key that it is about, where there are several."""
+    if finding.found.startswith(label):
+        return finding
+    return replace(finding, found=f"{label}: {finding.found}")
+
+
+def _check_account(job: DoctorJob, account: Account, timeout_s: float) -> list[Finding]:
     if job.is_offline:
-        return [*findings, ok("endpoint", "not asked (--offline)"), key_untried(account)]
+        return [ok("endpoint", "not asked (--offline)"), key_untried(account)]
     if account.model is None:
         served = _list_models(job, account)
-        return [*findings, no_model(served, account.preset.name)]
-    timeout_s = loaded.settings.timeout_s
+        return [no_model(served, account.preset.name)]
     call = anyio.run(
         partial(call_once, account, clock=job.clock, timeout_s=timeout_s, transport=job.transport)
     )
-    return [*findings, *_read_call(job, account, call, timeout_s)]
+    return _read_call(job, account, call, timeout_s)
 
 
 def _read_call(job: DoctorJob, account: Account, call: Call, timeout_s: float) -> list[Finding]:
