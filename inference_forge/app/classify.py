@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from contextlib import AsyncExitStack, suppress
+from contextlib import AsyncExitStack, contextmanager, suppress
 from dataclasses import replace
 from datetime import datetime
 from typing import TYPE_CHECKING
@@ -21,9 +21,10 @@ from inference_forge.app.inputs import chosen_inputs
 from inference_forge.app.keys import KeyFinder
 from inference_forge.app.packing import open_packing
 from inference_forge.app.taxonomy_file import load_asked
+from inference_forge.errors import UsageError
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Iterator, Sequence
     from pathlib import Path
 
     from inference_forge.app.inputs import Input
@@ -79,7 +80,8 @@ async def _classify_all(
         if leases is not None:
             stack.push_async_callback(worker.run, leases.close)
         for number, input_ in enumerate(inputs, start=1):
-            result = await InputRun(job, input_, choice, cache, leases, worker, stop_at_s).run()
+            with _telling_of(inputs[number:]):
+                result = await InputRun(job, input_, choice, cache, leases, worker, stop_at_s).run()
             if result.stop is not None:
                 result = replace(result, not_begun=len(inputs) - number)
             job.report(result)
@@ -87,6 +89,21 @@ async def _classify_all(
             if result.stop is not None:
                 break
     return results
+
+
+@contextmanager
+def _telling_of(rest: Sequence[Input]) -> Iterator[None]:
+    """Add to an error that ends the run which inputs it keeps from being read."""
+    try:
+        yield
+    except (UsageError, BaseExceptionGroup) as raised:
+        error = _single(raised) if isinstance(raised, BaseExceptionGroup) else raised
+        if rest and isinstance(error, UsageError):
+            more = f" and {len(rest) - 1} more" if len(rest) > 1 else ""
+            error.args = (
+                f"{str(error).rstrip('.')}; not read because of this: {rest[0].label}{more}",
+            )
+        raise
 
 
 def _open_cache(job: ClassifyJob) -> ResultCache:

@@ -163,7 +163,9 @@ class InputRun:
         """Publish a whole run; of one that stopped what is done, if the user wants that."""
         try:
             if not control.is_stopping:
-                return _Ended(await self.worker.run(sink.publish))
+                published = await self.worker.run(sink.publish)
+                self._warn_last(sink)
+                return _Ended(published)
             if self._wants_partial(control):
                 await pipeline.set_aside()
                 return _Ended(await self.worker.run(sink.publish))
@@ -172,6 +174,11 @@ class InputRun:
                 self.job.notices.warn("not_published", f"{error}; nothing is published")
             control.stop(error)
         return _Ended(None, await self.worker.run(sink.abandon))
+
+    def _warn_last(self, sink: OutcomeSink) -> None:
+        """Pass on what a sink knows only when it has all rows."""
+        for warned in sink.warnings:
+            self.job.notices.warn(warned.code, warned.message)
 
     def _wants_partial(self, control: RunControl) -> bool:
         is_local = isinstance(control.reason, OutputError | InputError)

@@ -13,12 +13,15 @@ from inference_forge.adapters.sources import (
     open_source,
 )
 from inference_forge.app.places import STDIN
+from inference_forge.core.columns import resolve_column
 from inference_forge.core.preparation import Preparation
+from inference_forge.errors import UsageError
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
     from typing import BinaryIO
 
+    from inference_forge.adapters.sources import FileSource
     from inference_forge.app.inputs import Input
     from inference_forge.ports import TicketSource
     from inference_forge.settings import Settings
@@ -39,7 +42,7 @@ def open_input(input_: Input, settings: Settings, stdin: BinaryIO | None) -> Tic
     )
 
     def open_one(name: str) -> TicketSource:
-        return open_source(
+        source = open_source(
             name,
             stdin=stdin,
             input_format=settings.input_format,
@@ -53,6 +56,9 @@ def open_input(input_: Input, settings: Settings, stdin: BinaryIO | None) -> Tic
             context_columns=settings.context_column,
             keeps_lines=preparation.needs_lines,
         )
+        if len(input_.names) == 1:  # of several one may have what another lacks
+            _check_names(source, (*settings.keep, *settings.drop))
+        return source
 
     names = input_.names
     source = open_one(names[0]) if len(names) == 1 else _chained(names, open_one)
@@ -61,6 +67,21 @@ def open_input(input_: Input, settings: Settings, stdin: BinaryIO | None) -> Tic
     if settings.sample is not None:
         source = SampledSource(source, size=settings.sample, seed=settings.seed)
     return PreparedSource(source, preparation) if preparation.is_needed else source
+
+
+def _check_names(source: FileSource, wanted: Sequence[str]) -> None:
+    """Refuse a name that no row has, where that is known before anything is sent.
+
+    Of a table the sink sees it, because of all its inputs; of objects that come later, at the end.
+    """
+    if source.columns is not None or source.names is None:
+        return
+    try:
+        for name in wanted:
+            resolve_column(source.names, name)
+    except UsageError:
+        source.close()
+        raise
 
 
 def _chained(names: Sequence[str], open_one: Callable[[str], TicketSource]) -> TicketSource:

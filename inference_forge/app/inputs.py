@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import glob
 import re
+import stat
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
-from inference_forge.app.places import STDIN, is_own_output, results_path
+from inference_forge.app.places import STDIN, STDOUT, is_own_output, results_path
 from inference_forge.errors import InputError, UsageError
 
 if TYPE_CHECKING:
@@ -57,15 +58,23 @@ def chosen_inputs(
         note: takes a code and what was left out.
 
     Raises:
-        UsageError: several inputs for one failures file, two inputs whose results have the same
-            name, or standard input twice.
+        UsageError: standard output is to take failures, several inputs for one failures file,
+            two inputs whose results have the same name, or standard input twice.
         InputError: one of several does not exist, or nothing fits a pattern.
     """
+    if settings.failures == STDOUT:
+        raise UsageError(
+            "--failures -: standard output takes results only, so that no failure is taken for "
+            "one: name a file"
+        )
+    if settings.seed and settings.sample is None:
+        note("seed_unused", "--seed says nothing without --sample: all rows are read")
     expanded = [found for name in names for found in _expanded(name)]
     if len(expanded) == 1 and len(names) == 1 and expanded[0] == names[0]:
         return [Input((names[0],))]
     if expanded.count(STDIN) > 1:
         raise UsageError("standard input (-) can be read only once: name it once")
+    expanded = _each_once(expanded, note)
     if settings.failures is not None and settings.output is None and len(expanded) > 1:
         raise UsageError(
             f"several inputs get two files each, and --failures names one ({settings.failures}): "
@@ -97,6 +106,30 @@ def _expanded(name: str) -> list[str]:
     return found
 
 
+def _each_once(names: Sequence[str], note: Callable[[str, str], None]) -> list[str]:
+    """Return the names without further ones of the same file, whose rows would come out twice."""
+    found: dict[object, str] = {}
+    again: list[str] = []
+    for name in names:
+        key = _identity(name)
+        if key in found:
+            again.append(f"{name} is {found[key]}" if name != found[key] else name)
+        else:
+            found[key] = name
+    if again:
+        note("named_twice", f"named more than once, and read once: {', '.join(again)}")
+    return list(found.values())
+
+
+def _identity(name: str) -> object:
+    """Return what is the same for all names of a regular file, and else the name."""
+    try:
+        status = Path(name).stat()
+    except (OSError, ValueError):
+        return name
+    return (status.st_dev, status.st_ino) if stat.S_ISREG(status.st_mode) else name
+
+
 def _check_results(names: Sequence[str]) -> None:
     """Refuse `tickets.csv` beside `tickets.xlsx`, whose rows come out as CSV too."""
     taken: dict[Path | None, str] = {}
@@ -121,5 +154,8 @@ def _without_own(names: Sequence[str], note: Callable[[str, str], None]) -> list
         if name != STDIN and not Path(name).exists():
             raise InputError("there is no such file; check the name", path=name)
     if own:
-        note("own_output", f"not read, because forge wrote it: {', '.join(own)}")
+        note(
+            "own_output",
+            f"not read, because they are named like files that forge writes: {', '.join(own)}",
+        )
     return chosen

@@ -13,10 +13,11 @@ from inference_forge.adapters.sinks import (
     open_sink,
     open_stream_sink,
 )
+from inference_forge.adapters.sinks.marks import FAILURES_MARK, RESULTS_MARK, is_foreign
 from inference_forge.adapters.sinks.options import format_of
 from inference_forge.adapters.sinks.targets import is_device
 from inference_forge.app.places import Targets, results_path, targets_for
-from inference_forge.errors import OutputError
+from inference_forge.errors import OutputError, UsageError
 from inference_forge.settings.choices import OnLong
 
 if TYPE_CHECKING:
@@ -24,6 +25,7 @@ if TYPE_CHECKING:
     from inference_forge.app.inputs import Input
     from inference_forge.app.job import ClassifyJob
     from inference_forge.ports import OutcomeSink, TicketSource
+    from inference_forge.settings import Settings
 
 
 def lock_outputs(job: ClassifyJob, input_: Input) -> OutputLock | None:
@@ -53,7 +55,7 @@ def open_outputs(
     """Return the sink for an input; a file is opened as its partial.
 
     Raises:
-        UsageError: an output is an input, a directory, or in none.
+        UsageError: an output is an input, a directory, in none, or somebody's own file.
         OutputError: an output cannot be written.
     """
     settings = job.loaded.settings
@@ -67,12 +69,17 @@ def open_outputs(
         state_dir=job.places.state,
         run_id=job.run_id,
     )
+    _check_foreign(targets, settings)
     # `Path.exists` raises for a name that is too long, which is told of when files are opened.
     if not settings.publish_partial and os.path.exists(targets.pending):  # noqa: PTH110
         job.notices.note(
             "old_pending",
             f"{targets.pending} is from an earlier run with --publish-partial: its rows will be in "
             "the new results too; remove it",
+        )
+    if both := sorted(set(settings.keep) & set(settings.drop)):
+        job.notices.note(
+            "kept_and_dropped", f"--keep and --drop both name {both[0]}: it is dropped"
         )
     options = SinkOptions(
         fields=choice.taxonomy.field_names,
@@ -108,6 +115,20 @@ def open_outputs(
         inputs=input_.paths,
         options=options,
     )
+
+
+def _check_foreign(targets: Targets, settings: Settings) -> None:
+    """Keep somebody's own file from being replaced; a name that the user gave is meant."""
+    looked_at = (
+        (targets.results, settings.output, RESULTS_MARK, "-o"),
+        (targets.failures, settings.failures, FAILURES_MARK, "--failures"),
+    )
+    for path, chosen, mark, flag in looked_at:
+        if path is not None and chosen is None and is_foreign(path, mark):
+            raise UsageError(
+                f"{path}: exists, and was not written by forge: rename or remove it, or choose "
+                f"another file with {flag}"
+            )
 
 
 def _default_format(

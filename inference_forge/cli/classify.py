@@ -33,7 +33,7 @@ def _classify(
         list[str],
         typer.Argument(
             metavar="INPUT",
-            help=".csv .tsv .jsonl .ndjson .json, each also .gz; - is standard input.",
+            help=".csv .tsv .jsonl .ndjson .json, each also .gz; .xlsx .parquet; - is stdin.",
             show_default=False,
         ),
     ],
@@ -76,7 +76,7 @@ def _classify(
         stdin=_binary_stdin(),
         stdout=None if sys.stdout is None else sys.stdout.buffer,
         watch=lambda name, tally: _watcher(
-            settings, tally, name if len(inputs) > 1 else None, redact
+            settings, tally, None if inputs == [name] else name, redact
         ),
         report=lambda result: _report(result, settings),
         notices=notices,

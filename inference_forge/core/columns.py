@@ -185,6 +185,14 @@ def has_failure_columns(names: Sequence[str]) -> bool:
     return last == tuple(prefix + name for name in FAILURE_COLUMNS)
 
 
+def columns_named(names: Sequence[str], wanted: str) -> tuple[int, ...]:
+    """Return the positions of the columns named exactly so, else named so but for spelling.
+
+    Empty when there is none.
+    """
+    return _positions(names, wanted)
+
+
 def reads_like_text(cells: Iterable[str]) -> bool:
     """Return whether most non-blank `cells` are sentences and not numbers or codes.
 

@@ -8,6 +8,8 @@ from itertools import pairwise
 from typing import TYPE_CHECKING, Final
 from urllib.parse import quote
 
+from inference_forge.core.secret_forms import SecretForms
+
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Mapping, Sequence
 
@@ -64,7 +66,7 @@ class Redactor:
             if text == secret:
                 return HIDDEN
             if len(secret) >= _MIN_INSIDE:
-                text = text.replace(secret, HIDDEN)
+                text = SecretForms(secret).hidden(text, HIDDEN)
         text = _USER.sub(f"{HIDDEN}@", text)
         return _QUERY.sub(lambda url: url[1] + _VALUE.sub(rf"\1{HIDDEN}", url[2]), text)
 

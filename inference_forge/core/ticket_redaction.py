@@ -13,6 +13,7 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Final
 
 from inference_forge.core.cards import redact_cards
+from inference_forge.core.disguises import undisguised
 from inference_forge.core.phones import redact_phones
 from inference_forge.core.secrets_in_text import redact_keys
 from inference_forge.settings.choices import Redaction
@@ -47,12 +48,14 @@ def redact(text: str, kinds: Collection[Redaction]) -> Redacted:
     the vaguest.
     """
     counts: Counter[Redaction] = Counter()
+    left = undisguised(text)
     for kind, replace in _REPLACERS.items():
         if kind in kinds:
-            text, number = replace(text)
+            left, number = replace(left)
             if number:
                 counts[kind] = number
-    return Redacted(text, counts)
+    # What holds nothing of the kind is sent as it was written.
+    return Redacted(left if counts else text, counts)
 
 
 def redact_emails(text: str) -> tuple[str, int]:

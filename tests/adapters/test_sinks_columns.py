@@ -366,8 +366,8 @@ def test_a_late_object_with_an_unknown_member_fails(tmp_path: Path) -> None:
     assert len(written.results.splitlines()) == 201
     first, second = csv.DictReader(io.StringIO(written.failures))
     assert (first["a"], first["error"]) == ("2", "unknown_column")
-    assert first["error_detail"].endswith("columns not in this table: b")
-    assert second["error_detail"] == "no answer; columns not in this table: c"
+    assert first["error_detail"].endswith('not in this table: {"b":"3"}')
+    assert second["error_detail"] == 'no answer; not in this table: {"c":"4"}'
     assert written.sink.late_failures == {"unknown_column": 1}
 
 

@@ -18,6 +18,8 @@ from hypothesis import strategies as st
 from inference_forge.adapters.arrow_cells import ArrowBatch, ArrowCells
 from inference_forge.adapters.sources import open_source
 from inference_forge.adapters.sources.arrow_text import plain, skeleton, texts
+from inference_forge.adapters.sources.bytestream import open_bytes
+from inference_forge.adapters.sources.parquet_rows import ParquetInput
 from inference_forge.errors import InputError, UsageError
 from inference_forge.models import CellRecord, RejectedRow, Ticket
 
@@ -331,3 +333,68 @@ def test_a_missing_extra_is_named(tmp_path: Path, monkeypatch: pytest.MonkeyPatc
     monkeypatch.setitem(sys.modules, "pyarrow.parquet", None)
     with pytest.raises(UsageError, match=r"pip install 'inference-forge\[parquet\]'"):
         open_source(path)
+
+
+def spoiled(*values: bytes, kind: pa.DataType = pa.string()) -> pa.Array:  # noqa: B008
+    """Return a column that claims to be text."""
+    stored = pa.large_binary() if pa.types.is_large_string(kind) else pa.binary()
+    return pa.Array.from_buffers(kind, len(values), pa.array(values, stored).buffers())
+
+
+@pytest.mark.parametrize("kind", [pa.string(), pa.large_string()])
+def test_a_row_that_is_no_utf8_keeps_its_other_cells(tmp_path: Path, kind: pa.DataType) -> None:
+    """The failure says which column, what stands there, and what the ticket's text is."""
+    note = spoiled(b"ok", b"caf\xe9 x", kind=kind)
+    path = save(tmp_path / "in.parquet", {"id": [1, 2], "text": ["a", "b"], "note": note})
+    good, bad = rows_of(open_source(path))
+    assert cells_in(good) == ["1", "a", "ok"]
+    assert isinstance(bad, RejectedRow)
+    assert cells_in(bad) == ["2", "", ""]
+    assert bad.failure.detail == (
+        "row 2 of the file: the column 'note' holds byte 0xe9 at offset 3, which is not UTF-8, and "
+        "reads: 'caf\\\\xe9 x': have the column written as UTF-8; its text reads: 'b'"
+    )
+
+
+def test_a_text_that_is_no_utf8_is_in_the_detail_once(tmp_path: Path) -> None:
+    """The ticket's own text is what is wrong, so it is not told of twice."""
+    path = save(tmp_path / "in.parquet", {"id": ["x", "y"], "text": spoiled(b"\xff", b"b")})
+    bad, good = rows_of(open_source(path))
+    assert cells_in(good) == ["y", "b"]
+    assert isinstance(bad, RejectedRow)
+    assert cells_in(bad) == ["x", ""]
+    assert bad.failure.detail.endswith("reads: '\\\\xff': have the column written as UTF-8")
+
+
+def test_nested_text_that_is_no_utf8_names_its_column(tmp_path: Path) -> None:
+    """What exactly stands there is not looked for."""
+    inner = pa.StructArray.from_arrays([spoiled(b"\xff", b"b")], names=["x"])
+    path = save(tmp_path / "in.parquet", {"text": ["a", "b"], "n": inner})
+    bad, good = rows_of(open_source(path))
+    assert cells_in(good) == ["b", '{"x":"b"}']
+    assert isinstance(bad, RejectedRow)
+    assert "the column 'n' holds text that is no UTF-8" in bad.failure.detail
+    assert cells_in(bad) == ["", ""]
+
+
+def test_batches_are_bounded_in_bytes_too(tmp_path: Path) -> None:
+    """A file may hold a large text once and point to it from every row."""
+    path = tmp_path / "in.parquet"
+    numbers = pa.array([0] * 2_000, pa.int32())
+    large = pa.DictionaryArray.from_arrays(numbers, pa.array(["x" * 1_000_000]))
+    columns = {"text": [f"t{n}" for n in range(2_000)], "large": large}
+    pq.write_table(pa.table(columns), path, store_schema=False)
+    assert path.stat().st_size < 1_000_000
+    stream = open_bytes(str(path), None)
+    sizes = [(batch.num_rows, batch.nbytes) for batch in ParquetInput(stream).batches()]
+    stream.close()
+    assert sum(rows for rows, _ in sizes) == 2_000
+    assert max(size for _, size in sizes) < 10_000_000
+
+
+def test_columns_of_one_name_are_all_read(tmp_path: Path) -> None:
+    """As in CSV."""
+    path = tmp_path / "in.parquet"
+    columns = [pa.array(["one"]), pa.array(["x"]), pa.array(["two"])]
+    pq.write_table(pa.Table.from_arrays(columns, names=["text", "id", "text"]), path)
+    assert read(open_source(str(path))) == ["one\ntwo"]

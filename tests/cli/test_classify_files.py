@@ -146,7 +146,7 @@ def test_several_inputs_get_one_results_file_each(isolated: Path) -> None:
     assert done.code == 3
     assert [line for line in done.lines if line.startswith("---")] == ["--- a.csv", "--- b.csv"]
     assert (
-        "not read, because forge wrote it: "
+        "not read, because they are named like files that forge writes: "
         "a.failures.csv, a.results.csv, b.failures.csv, b.results.csv"
     ) in done.lines
     assert done.err.count("\nforge: results") == 2

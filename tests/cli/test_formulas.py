@@ -10,6 +10,8 @@ from invariants import header_of, read_rows
 from running import GOOD, Done, forge, read_jsonl
 from servers import ScriptedServer, completion
 
+from inference_forge.core.terminal import safe_line
+
 STARTS = ("=", "+", "-", "@", "\t", "\r", "\0")
 ATTACKS = (
     "=cmd|' /C calc'!A0",
@@ -43,14 +45,15 @@ def answered(*arguments: object, summary: str = "one line", model: str = "m") ->
 def test_added_cells_are_guarded_in_tables_and_raw_in_json(attack: str) -> None:
     """What a model wrote, its name included, gets an apostrophe in a CSV or TSV."""
     Path("in.csv").write_text("id,text\n1,hello\n")
+    shown = safe_line(attack).strip()
     for name in ("out.csv", "out.tsv"):
         answered("in.csv", "-o", name, summary=f"{attack} x", model=attack)
         row = dict(zip(header_of(Path(name)), read_rows(Path(name))[0], strict=True))
         assert not row["summary"].startswith(STARTS), row
-        assert row["model"] == f"'{attack}"
+        assert row["model"] == (f"'{shown}" if shown.startswith(STARTS) else shown)
     answered("in.csv", "-o", "out.jsonl", summary=f"{attack} x", model=attack)
     row = read_jsonl(Path("out.jsonl").read_bytes())[0]
-    assert row["model"] == attack
+    assert row["model"] == shown
     assert not row["summary"].startswith("'")
 
 

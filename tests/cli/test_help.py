@@ -39,7 +39,7 @@ def test_every_command_has_help(command: tuple[str, ...], flag: str) -> None:
 def test_help_shows_each_default_and_variable() -> None:
     """Every setting is there with its flag, default and FORGE_ variable."""
     shown = " ".join(forge("classify", "--help").out.decode().split())
-    assert ".csv .tsv .jsonl .ndjson .json, each also .gz; - is standard input." in shown
+    assert ".csv .tsv .jsonl .ndjson .json, each also .gz; .xlsx .parquet; - is stdin." in shown
     for spec in specs():
         assert spec.doc.text in shown
         assert f"env: {spec.variable}]" in shown

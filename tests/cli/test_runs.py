@@ -139,7 +139,7 @@ def test_several_inputs_are_one_run(isolated: Path) -> None:
     tickets(isolated / "a.csv", "one", "two")
     tickets(isolated / "b.csv", "three")
     tickets(isolated / "c.csv", "")
-    tickets(isolated / "c.failures.csv", "not read, because forge wrote it")
+    (isolated / "c.failures.csv").write_text("text,error,error_detail,attempts,tokens\n")
     forge("classify", "a.csv", "b.csv", "c.csv", "c.failures.csv")
     (row,) = listed()
     assert (row["INPUT"], row["ROWS"], row["EXIT"]) == ("a.csv +2", "4", "3 some failed")

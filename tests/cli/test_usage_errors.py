@@ -66,7 +66,7 @@ def _input(isolated: Path) -> None:
             "x.csv: results and failures cannot be the same file; choose another with --failures.",
         ),
         (
-            ("in.csv", "--failures", "x.csv"),
+            ("b.csv", "--failures", "x.csv"),
             (
                 "several inputs get two files each, and --failures names one (x.csv): leave it "
                 "out, or add -o for one results file"

@@ -7,7 +7,7 @@ from collections import Counter
 
 import numpy as np
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 from scipy.stats import binomtest, chi2
 from sklearn.metrics import (
@@ -57,6 +57,7 @@ def used(pairs: Counter[tuple[str, str | None]]) -> list[str]:
 
 
 @given(rows)
+@settings(deadline=None)
 def test_figures_are_those_of_scikit_learn(data: list[tuple[str, str | None]]) -> None:
     """Accuracy, confusion, precision, recall, F1 and their means, failed rows included."""
     pairs = Counter(data)
@@ -87,6 +88,7 @@ def test_figures_are_those_of_scikit_learn(data: list[tuple[str, str | None]]) -
 
 
 @given(full_rows)
+@settings(deadline=None)
 def test_kappa_is_that_of_scikit_learn(data: list[tuple[str, str]]) -> None:
     """Unweighted, linear and quadratic, over an order with labels that nobody used."""
     pairs = Counter(data)
@@ -102,6 +104,7 @@ def test_kappa_is_that_of_scikit_learn(data: list[tuple[str, str]]) -> None:
 
 
 @given(set_rows)
+@settings(deadline=None)
 def test_sets_are_as_scikit_learn_has_them(
     data: list[tuple[frozenset[str], frozenset[str]]],
 ) -> None:
@@ -126,6 +129,7 @@ def test_sets_are_as_scikit_learn_has_them(
 
 
 @given(st.integers(1, 5_000), st.data())
+@settings(deadline=None)
 def test_wilson_is_that_of_scipy(whole: int, data: st.DataObject) -> None:
     """Over all shares, both ends included."""
     part = data.draw(st.integers(0, whole))
@@ -136,6 +140,7 @@ def test_wilson_is_that_of_scipy(whole: int, data: st.DataObject) -> None:
 
 
 @given(st.integers(0, 400), st.integers(0, 400))
+@settings(deadline=None)
 def test_mcnemar_is_that_of_scipy(first: int, second: int) -> None:
     """The exact binomial test for few rows, else chi-squared with continuity correction."""
     test = mcnemar(first, second)
@@ -150,6 +155,7 @@ def test_mcnemar_is_that_of_scipy(first: int, second: int) -> None:
 
 
 @given(st.integers(0, 200), st.integers(0, 200), st.integers(0, 200))
+@settings(deadline=None)
 def test_the_interval_of_f1_holds_it(right: int, more_gold: int, more_found: int) -> None:
     """It is that of the share of which F1 is a function, carried over."""
     item = ClassFigures("a", right + more_gold, right + more_found, right)

@@ -17,6 +17,10 @@ if TYPE_CHECKING:
 
 USER_AGENT = "inference-forge"
 
+# RFC 9293, section 3.1: 16 bits, of which 0 names no service (RFC 6335, section 6).
+_MAX_PORT = 65_535
+_PORTS = f"a port is a number from 1 to {_MAX_PORT}"
+
 
 @dataclass(frozen=True, slots=True)
 class Timeouts:
@@ -99,7 +103,13 @@ def parse_base_url(base_url: str) -> httpx.URL:
         raise SettingsError(f"base URL {shown!r} has no http(s) host: {hint}")
     if url.query or url.fragment:
         raise SettingsError(f"base URL for host {url.host} has a query or fragment: {hint}")
+    if not _has_usable_port(url):
+        raise SettingsError(f"base URL for host {url.host} has port {url.port}: {_PORTS}")
     return url
+
+
+def _has_usable_port(url: httpx.URL) -> bool:
+    return url.port is None or 1 <= url.port <= _MAX_PORT
 
 
 def environment_proxy(base_url: str) -> httpx.Proxy | None:
@@ -117,13 +127,19 @@ def environment_proxy(base_url: str) -> httpx.Proxy | None:
     if not address or urllib.request.proxy_bypass(url.netloc.decode("ascii")):
         return None
     try:
-        return httpx.Proxy(address if "://" in address else f"http://{address}")
+        proxy = httpx.Proxy(address if "://" in address else f"http://{address}")
     except (httpx.InvalidURL, ValueError):
         # The cause may quote the proxy's password.
         raise SettingsError(
             f"the proxy that the environment names for {url.scheme} is no http, https or socks5 "
             "URL: correct or unset the variable"
         ) from None
+    if not _has_usable_port(proxy.url):
+        raise SettingsError(
+            f"the proxy that the environment names for {url.scheme} has port {proxy.url.port}: "
+            f"{_PORTS}; correct or unset the variable"
+        )
+    return proxy
 
 
 def _tls_context() -> ssl.SSLContext:

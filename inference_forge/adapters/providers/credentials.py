@@ -4,7 +4,10 @@ from __future__ import annotations
 
 from typing import Literal
 
+from inference_forge.core.secret_forms import SecretForms
 from inference_forge.errors import SettingsError
+
+_QUOTES = "\"'`"
 
 AuthStyle = Literal["bearer", "api-subscription-key", "x-api-key"]
 
@@ -21,7 +24,7 @@ class ApiKey:
             names the kind of character and its place, never the key.
     """
 
-    __slots__ = ("_value",)
+    __slots__ = ("_forms", "_value")
 
     def __init__(self, value: str, *, source: str) -> None:
         if not value:
@@ -32,7 +35,12 @@ class ApiKey:
                     f"the API key in {source} has {_kind(character)} at position {position}: "
                     "copy the key again, without quotes or line breaks"
                 )
+        if value[0] in _QUOTES or value[-1] in _QUOTES:
+            raise SettingsError(
+                f"the API key in {source} is in quotes, which would be sent: copy it without them"
+            )
         self._value = value
+        self._forms = SecretForms(value)
 
     def __repr__(self) -> str:
         """Hide the key."""
@@ -57,8 +65,8 @@ class ApiKey:
         return {style: self._value}
 
     def redact(self, text: str) -> str:
-        """Return `text` with every occurrence of the key replaced by `***`."""
-        return text.replace(self._value, "***")
+        """Return `text` with `***` for the key, escaped or cut short too."""
+        return self._forms.hidden(text, "***")
 
 
 def _kind(character: str) -> str:

@@ -9,6 +9,7 @@ from inference_forge.core.columns import FAILURE_COLUMNS
 from inference_forge.core.results_columns import RUN_COLUMNS
 from inference_forge.core.summary import extract_summary
 from inference_forge.core.taxonomy import SUMMARY_FIELD
+from inference_forge.core.terminal import safe_line
 from inference_forge.models import Classification, Failure, Ticket
 
 if TYPE_CHECKING:
@@ -80,7 +81,8 @@ class ResultColumns:
             row.spending.usage.total_tokens,
             cost.amount if cost else None,
             cost.currency if cost else None,
-            answer.model,
+            # Servers name it.
+            safe_line(answer.model).strip(),
         )
         if self._has_reasoning:
             values.append(answer.reasoning)

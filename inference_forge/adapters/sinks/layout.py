@@ -14,6 +14,7 @@ from inference_forge.adapters.sinks.added import (
     collisions,
     free_prefix,
 )
+from inference_forge.adapters.sinks.chosen import ChosenMembers
 from inference_forge.adapters.sinks.objects import ObjectEncoder, unique_names
 from inference_forge.adapters.sinks.options import OutputKind
 from inference_forge.adapters.sinks.table import TableEncoder
@@ -34,6 +35,10 @@ if TYPE_CHECKING:
 
 class Encoder(Protocol):
     """Makes bytes of rows, for one file."""
+
+    @property
+    def warnings(self) -> tuple[Warned, ...]:
+        """What the user should know when all rows have been written."""
 
     def head(self) -> bytes:
         """Return what begins the file."""
@@ -89,6 +94,9 @@ class Layout:
             has_truncated=options.has_truncated,
             summary_words=options.summary_words,
         )
+        # Of a table the columns are checked, so nothing of these can be missing.
+        named = (options.keep, options.drop) if columns is None else ((), ())
+        self._chosen = ChosenMembers(*named)
         self._warnings: list[Warned] = []
         _check_prefix(options.prefix or "")
         if columns is not None:
@@ -155,6 +163,7 @@ class Layout:
     ) -> Encoder:
         """Return the encoder of one file."""
         is_strict = added is self._added
+        chosen = self._chosen if is_strict else ChosenMembers((), ())
         if format_.kind is OutputKind.PARQUET:
             from inference_forge.adapters.sinks.parquet import (  # noqa: PLC0415 - is an extra
                 ParquetEncoder,
@@ -166,6 +175,7 @@ class Layout:
                 columns=columns,
                 is_kept=is_kept,
                 first=first,
+                chosen=chosen,
                 is_strict=is_strict,
             )
         if format_.is_table:
@@ -179,6 +189,7 @@ class Layout:
                 guard=self._options.guard if added.names else CsvGuard.OFF,
                 has_bom=self._options.has_bom,
                 has_foreign_names=self._columns is None,
+                chosen=chosen,
                 is_strict=is_strict,
             )
         return ObjectEncoder(
@@ -186,8 +197,7 @@ class Layout:
             prefix=prefix,
             columns=columns,
             is_kept=is_kept,
-            keep=self._options.keep if is_strict else (),
-            drop=self._options.drop if is_strict else (),
+            chosen=chosen,
             is_list=format_.kind is OutputKind.JSON,
             is_strict=is_strict,
         )
@@ -195,8 +205,8 @@ class Layout:
     def _kept(self, columns: Sequence[str]) -> list[bool]:
         """Return for each column whether it goes into the results."""
         if self._columns is None:
-            keep, drop = set(self._options.keep), set(self._options.drop)
-            return [(not keep or name in keep) and name not in drop for name in columns]
+            written = self._chosen.of(tuple(columns))
+            return [name in written for name in columns]
         keep_at = {i for name in self._options.keep for i in resolve_column(columns, name)}
         drop_at = {i for name in self._options.drop for i in resolve_column(columns, name)}
         return [

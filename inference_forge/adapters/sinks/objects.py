@@ -13,9 +13,11 @@ from inference_forge.core.json_text import load, members
 from inference_forge.models import CellRecord, Failure, JsonRecord, RawRecord
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Collection, Sequence
 
     from inference_forge.adapters.sinks.added import AddedColumns
+    from inference_forge.adapters.sinks.chosen import ChosenMembers
+    from inference_forge.events import Warned
     from inference_forge.models import ResolvedRow
 
 RAW_KEY = "raw"
@@ -33,8 +35,7 @@ class ObjectEncoder:
         prefix: put before the added members' names.
         columns: the input's columns, for rows of a table.
         is_kept: one flag per input column; None keeps all.
-        keep: members of input objects that are written; empty for all.
-        drop: members of input objects that are not written.
+        chosen: which members of input objects are written.
         is_list: whether the file is one JSON list.
         is_strict: whether a row whose own members have an added name is refused; else that row's
             added members take a prefix.
@@ -47,8 +48,7 @@ class ObjectEncoder:
         prefix: str,
         columns: tuple[str, ...],
         is_kept: Sequence[bool] | None,
-        keep: tuple[str, ...],
-        drop: tuple[str, ...],
+        chosen: ChosenMembers,
         is_list: bool,
         is_strict: bool,
     ) -> None:
@@ -58,12 +58,16 @@ class ObjectEncoder:
         names = unique_names(columns)
         self._columns = names if is_kept is None else list(compress(names, is_kept))
         self._is_kept = is_kept
-        self._keep = frozenset(keep)
-        self._drop = frozenset(drop)
+        self._chosen = chosen
         self._is_list = is_list
         self._is_strict = is_strict
         self._is_first = True
         self._known_keys: dict[tuple[str, ...], list[str]] = {}
+
+    @property
+    def warnings(self) -> tuple[Warned, ...]:
+        """Return what the user should know when all rows have been written."""
+        return self._chosen.warnings
 
     def head(self) -> bytes:
         """Return what begins the file."""
@@ -102,9 +106,10 @@ class ObjectEncoder:
     def _spliced(self, raw: bytes, row: ResolvedRow) -> bytes | Failure:
         """Return the object's own bytes with the added members at the end."""
         keys = tuple(load(raw))
+        written = None if self._chosen.takes_all else self._chosen.of(keys)
         taken = self._known_keys.get(keys)
         if taken is None:
-            taken = collisions(self._names, filter(self._is_written, keys))
+            taken = collisions(self._names, keys if written is None else written)
             if len(self._known_keys) >= _MAX_KNOWN_KEYS:
                 self._known_keys.clear()
             self._known_keys[keys] = taken
@@ -113,24 +118,10 @@ class ObjectEncoder:
             detail = f"the row has members named {shown} like added ones; choose another --prefix"
             return Failure("column_collision", detail)
         prefix = free_prefix(self._names, keys) if taken else ""
-        if self._keep or self._drop:
-            raw = self._filtered(raw)
-            keys = keys if raw != b"{}" else ()
-        joint = b"," if keys and self._names else b""
+        if written is not None:
+            raw = _filtered(raw, written)
+        joint = b"," if raw != b"{}" and keys and self._names else b""
         return raw[:-1] + joint + _dump(self._members(row, prefix))[1:]
-
-    def _filtered(self, raw: bytes) -> bytes:
-        """Return the object with the members that are written, each byte for byte."""
-        parts = [
-            raw[member.start : member.end]
-            for member in members(raw)
-            if self._is_written(member.key)
-        ]
-        return b"{" + b",".join(parts) + b"}"
-
-    def _is_written(self, key: str) -> bool:
-        """Return whether a member of an input object goes into the file."""
-        return (not self._keep or key in self._keep) and key not in self._drop
 
     def _members(self, row: ResolvedRow, prefix: str = "") -> dict[str, object]:
         """Return the added members."""
@@ -143,6 +134,12 @@ class ObjectEncoder:
                 # orjson knows no decimals; a fragment is written as it is.
                 added[name] = orjson.Fragment(plain_decimal(cost))
         return added
+
+
+def _filtered(raw: bytes, written: Collection[str]) -> bytes:
+    """Return the object with the members that are `written`, each byte for byte."""
+    parts = [raw[member.start : member.end] for member in members(raw) if member.key in written]
+    return b"{" + b",".join(parts) + b"}"
 
 
 def unique_names(columns: Sequence[str]) -> list[str]:

@@ -9,6 +9,7 @@ from itertools import combinations
 from typing import TYPE_CHECKING, BinaryIO
 
 from inference_forge.adapters.sinks.layout import Layout
+from inference_forge.adapters.sinks.marks import FAILURES_MARK
 from inference_forge.adapters.sinks.optional import OptionalTarget
 from inference_forge.adapters.sinks.options import (
     OutputFormat,
@@ -35,9 +36,6 @@ if TYPE_CHECKING:
 
 _LINES = OutputFormat(OutputKind.JSONL)
 _DEFAULT_OPTIONS = SinkOptions()
-
-FAILURES_MARK = b"error_detail"
-"""A column of every failures file: what lacks it is no stale one, and is not removed."""
 
 
 def open_sink(

@@ -11,7 +11,8 @@ import pyarrow.parquet as pq
 
 from inference_forge.adapters.arrow_cells import ArrowBatch, ArrowCells
 from inference_forge.adapters.sinks.added import DETAIL_PLACE
-from inference_forge.adapters.sinks.table import json_cells, raw_note, unknown_column
+from inference_forge.adapters.sinks.members import TableMembers, shown, unknown_column
+from inference_forge.adapters.sinks.table import raw_note
 from inference_forge.errors import OutputError
 from inference_forge.models import CellRecord, Failure, JsonRecord, RawRecord
 
@@ -19,6 +20,8 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from inference_forge.adapters.sinks.added import AddedColumns, Value
+    from inference_forge.adapters.sinks.chosen import ChosenMembers
+    from inference_forge.events import Warned
     from inference_forge.models import Record, ResolvedRow
 
 # A row group is what readers take at once; this many tickets are a few megabytes.
@@ -43,6 +46,7 @@ class ParquetEncoder:
         columns: the input's columns.
         is_kept: one flag per input column; None keeps all.
         first: the input's first records; their types are the columns'. Text without any.
+        chosen: which members of input objects are written.
         is_strict: whether a row with an unknown column is refused; else what cannot be shown is
             named in the failure's detail.
     """
@@ -55,11 +59,12 @@ class ParquetEncoder:
         columns: tuple[str, ...],
         is_kept: Sequence[bool] | None,
         first: Sequence[Record],
+        chosen: ChosenMembers,
         is_strict: bool,
     ) -> None:
         self._added = added
         self._schema, self._is_typed = _input_schema(columns, first)
-        self._places = {name: i for i, name in enumerate(columns)}
+        self._members = TableMembers(columns, chosen)
         self._kept = list(compress(range(len(columns)), is_kept or [True] * len(columns)))
         self._fields = [
             pa.field(prefix + name, _TYPES.get(name, pa.string())) for name in added.names
@@ -72,6 +77,11 @@ class ParquetEncoder:
         self._writer = pq.ParquetWriter(
             self._bytes, pa.schema(kept + self._fields, self._schema.metadata)
         )
+
+    @property
+    def warnings(self) -> tuple[Warned, ...]:
+        """Return what the user should know when all rows have been written."""
+        return self._members.warnings
 
     def head(self) -> bytes:
         """Return what begins the file."""
@@ -90,7 +100,7 @@ class ParquetEncoder:
                 if unknown and self._is_strict:
                     return unknown_column(unknown)
                 if unknown:
-                    _note(values, f"columns not in this file: {', '.join(unknown)}")
+                    _note(values, f"not in this file: {shown(unknown)}")
             case RawRecord():
                 cells = None
                 _note(values, raw_note(record))
@@ -117,11 +127,9 @@ class ParquetEncoder:
             "file: choose -o with .csv or .jsonl, or leave -o out."
         )
 
-    def _spread(self, raw: bytes) -> tuple[list[str], list[str]]:
+    def _spread(self, raw: bytes) -> tuple[list[str], dict[str, bytes]]:
         """Return one cell per input column, and the members that have none."""
-        found = json_cells(raw)
-        cells = [found.get(name, "") for name in self._places]
-        return cells, [name for name in found if name not in self._places]
+        return self._members.spread(raw)
 
     def _group(self) -> bytes:
         """Return the bytes of the rows so far."""

@@ -70,11 +70,12 @@ class FileSink:
         # Who reads a pipe wants the first row when it is there.
         self._is_patient = isinstance(results, FileTarget)
         self._late_failures: Counter[str] = Counter()
+        self._last_warnings: tuple[Warned, ...] = ()
 
     @property
     def warnings(self) -> tuple[Warned, ...]:
-        """What the user should know about the columns, one per code, so far."""
-        return self._layout.warnings
+        """What the user should know about the columns, one per code; all when published."""
+        return self._layout.warnings + self._last_warnings
 
     @property
     def late_failures(self) -> Mapping[str, int]:
@@ -118,6 +119,7 @@ class FileSink:
         self._write(rows)
         encoders = self._decided(())
         self._put(self._results, encoders.results.tail())
+        self._last_warnings = encoders.results.warnings
         self._failures.finish(encoders.failures.tail)
         if self._pending is not None:
             self._pending.finish(encoders.pending.tail)

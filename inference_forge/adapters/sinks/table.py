@@ -5,12 +5,12 @@ from __future__ import annotations
 import codecs
 import re
 from itertools import compress
-from typing import TYPE_CHECKING, Any, assert_never
+from typing import TYPE_CHECKING, assert_never
 
 from inference_forge.adapters.foreign_cells import ForeignCells
 from inference_forge.adapters.sinks.added import DETAIL_PLACE, Value, plain_decimal
+from inference_forge.adapters.sinks.members import TableMembers, shown, unknown_column
 from inference_forge.core.formula import TRIGGERS, guard_cell
-from inference_forge.core.json_text import compact, load, members
 from inference_forge.models import CellRecord, Failure, JsonRecord, RawRecord
 from inference_forge.settings import CsvGuard
 
@@ -18,11 +18,12 @@ if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
 
     from inference_forge.adapters.sinks.added import AddedColumns
+    from inference_forge.adapters.sinks.chosen import ChosenMembers
     from inference_forge.adapters.sinks.options import OutputFormat
+    from inference_forge.events import Warned
     from inference_forge.models import ResolvedRow
 
 _MAX_RAW_CHARS = 2_000
-_ONLY_STRINGS = {str}
 _CONTROLS = {code: f"\\x{code:02x}" for code in (*range(0x20), 0x7F)}
 
 
@@ -39,6 +40,7 @@ class TableEncoder:
         has_bom: whether the table begins with a byte order mark.
         has_foreign_names: whether the columns' names come from another format, and so are guarded
             like cells that do.
+        chosen: which members of input objects are written.
         is_strict: whether a row with an unknown column is refused; else what cannot be shown is
             named in the failure's detail.
     """
@@ -54,13 +56,14 @@ class TableEncoder:
         guard: CsvGuard,
         has_bom: bool,
         has_foreign_names: bool,
+        chosen: ChosenMembers,
         is_strict: bool,
     ) -> None:
         self._delimiter = format_.delimiter
         self._special = re.compile(f'["\r\n{re.escape(self._delimiter)}]')
         self._added = added
         self._columns = columns
-        self._places = {name: i for i, name in enumerate(columns)}
+        self._members = TableMembers(columns, chosen)
         self._is_kept = is_kept
         self._guard = guard
         self._triggers = frozenset() if guard is CsvGuard.OFF else TRIGGERS
@@ -72,6 +75,11 @@ class TableEncoder:
             *self._keep(names),
             *(self._cell(prefix + name) for name in added.names),
         )
+
+    @property
+    def warnings(self) -> tuple[Warned, ...]:
+        """Return what the user should know when all rows have been written."""
+        return self._members.warnings
 
     def head(self) -> bytes:
         """Return the header line."""
@@ -94,7 +102,7 @@ class TableEncoder:
                     return unknown_column(unknown)
                 cells = list(self._keep(by_column))
                 if unknown:
-                    _note(values, f"columns not in this table: {', '.join(unknown)}")
+                    _note(values, f"not in this table: {shown(unknown)}")
             case RawRecord():
                 cells = [""] * len(list(self._keep(self._columns)))
                 _note(values, raw_note(record))
@@ -111,17 +119,11 @@ class TableEncoder:
         """Return the cells of the columns that are written."""
         return cells if self._is_kept is None else compress(cells, self._is_kept)
 
-    def _spread(self, raw: bytes) -> tuple[list[str], list[str]]:
+    def _spread(self, raw: bytes) -> tuple[list[str], dict[str, bytes]]:
         """Return one cell per input column, and the members that have none."""
-        cells = [""] * len(self._columns)
-        unknown = []
+        found, unknown = self._members.spread(raw)
         triggers = self._triggers
-        for key, cell in json_cells(raw).items():
-            place = self._places.get(key)
-            if place is None:
-                unknown.append(key)
-            else:
-                cells[place] = guard_cell(cell) if cell[:1] in triggers else cell
+        cells = [guard_cell(cell) if cell[:1] in triggers else cell for cell in found]
         return cells, unknown
 
     def _cell(self, value: Value) -> str:
@@ -156,31 +158,6 @@ def _quoted(cell: str) -> str:
     return '"' + cell.replace('"', '""') + '"'
 
 
-def json_cells(raw: bytes) -> dict[str, str]:
-    """Return an object's members as cells.
-
-    Strings come as they are, numbers as written, null blank, lists and objects as JSON without
-    white space.
-    """
-    value: dict[str, Any] = load(raw)
-    if set(map(type, value.values())) <= _ONLY_STRINGS:
-        # `load` gives a number that orjson refuses as a string, which is how it is written.
-        return value
-    exact = {member.key: member.value for member in members(raw)}
-    return {key: _json_cell(member, exact[key]) for key, member in value.items()}
-
-
-def _json_cell(value: object, exact: bytes) -> str:
-    """Return one member as a cell."""
-    if isinstance(value, str):
-        return value
-    if value is None:
-        return ""
-    if isinstance(value, dict | list):
-        exact = compact(exact)
-    return exact.decode("utf-8")
-
-
 def _note(values: list[Value], note: str) -> None:
     """Add a note to a failure's detail."""
     values[DETAIL_PLACE] = f"{values[DETAIL_PLACE]}; {note}"
@@ -189,10 +166,3 @@ def _note(values: list[Value], note: str) -> None:
 def raw_note(record: RawRecord) -> str:
     """Return how a row reads that is no record."""
     return f"the row reads: {record.text[:_MAX_RAW_CHARS].translate(_CONTROLS)}"
-
-
-def unknown_column(names: Sequence[str]) -> Failure:
-    """Return the failure of a row that has columns which the table lacks."""
-    shown = ", ".join(map(repr, names))
-    detail = f"the table's columns were set by the first rows and lack {shown}; write JSON lines"
-    return Failure("unknown_column", detail)

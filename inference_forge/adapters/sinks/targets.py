@@ -10,6 +10,7 @@ import zlib
 from pathlib import Path
 from typing import TYPE_CHECKING, BinaryIO, Protocol
 
+from inference_forge.adapters.sinks.marks import holds
 from inference_forge.core.terminal import safe_rows
 from inference_forge.errors import OutputError, TryLater
 
@@ -17,8 +18,6 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
 
 PARTIAL_SUFFIX = ".partial"
-_GZIP_MAGIC = b"\x1f\x8b"
-_LOOKED_AT = 65_536
 # File systems that cannot lock say so with these.
 _NO_LOCKS = (errno.ENOLCK, errno.EOPNOTSUPP, errno.ENOSYS, errno.EBADF)
 _GZIP_WINDOW = 31  # 15 bits of window, plus 16 for a gzip frame (zlib manual, deflateInit2)
@@ -270,20 +269,9 @@ def remove(path: Path, *, mark: bytes | None = None) -> None:
     final = resolved(path)
     with translated(final):
         remove_partial(path)
-        if final.is_file() and (mark is None or _holds(final, mark)):
+        if final.is_file() and (mark is None or holds(final, mark)):
             final.unlink()
             sync_directory(final.parent)
-
-
-def _holds(path: Path, mark: bytes) -> bool:
-    """Return whether `mark` stands near the beginning or the end; an empty file is anybody's."""
-    with path.open("rb") as file:
-        head = file.read(_LOOKED_AT)
-        if head[:2] == _GZIP_MAGIC:
-            with contextlib.suppress(zlib.error):
-                head = zlib.decompressobj(_GZIP_WINDOW).decompress(head, _LOOKED_AT)
-        file.seek(max(0, path.stat().st_size - _LOOKED_AT))
-        return not head or mark in head or mark in file.read()
 
 
 def sync_directory(directory: Path) -> None:

@@ -97,6 +97,10 @@ def _hint(
     header_line: int,
 ) -> str:
     """Return what else may be wrong; empty without an idea."""
+    if list(names) == made_up_names(1):
+        return (
+            "Every row is read as one cell: if it is more, name what separates them (--delimiter)."
+        )
     for number, line in enumerate(lines, header_line):
         for delimiter in CANDIDATES:
             if is_punctuation([line], delimiter) or not _has_columns(line, delimiter, wanted):

@@ -71,7 +71,7 @@ class CsvRows:
         wanted: WantedColumns,
         has_header: bool = True,
     ) -> None:
-        chunks = TextChunks(stream, encoding)
+        chunks = self._chunks = TextChunks(stream, encoding)
         self.had_bom = chunks.had_bom
         self._path = stream.name
         self._join = wanted.join
@@ -99,7 +99,7 @@ class CsvRows:
     @property
     def warnings(self) -> tuple[Warned, ...]:
         """What the user should know, so far."""
-        found: list[Warned] = []
+        found: list[Warned] = [*self._chunks.warnings]
         if self._choice.has_title_only:
             found.append(title_only(self.reading))
         margins = self._records.margins

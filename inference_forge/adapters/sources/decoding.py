@@ -5,8 +5,9 @@ from __future__ import annotations
 import codecs
 from typing import TYPE_CHECKING
 
-from inference_forge.adapters.sources.encoding_guess import guess_encoding
+from inference_forge.adapters.sources.encoding_guess import guess_encoding, guess_wide
 from inference_forge.errors import InputError, UsageError
+from inference_forge.events import Warned
 
 if TYPE_CHECKING:
     from inference_forge.adapters.sources.bytestream import ByteStream
@@ -79,7 +80,15 @@ class TextChunks:
         self._at_end = False
         self._bytes_fed = 0
         self._lines_decoded = 0
+        self._letters = 0
+        self._may_be_utf8 = encoding is not None and not self._encoding.startswith("utf-")
+        self._warnings: tuple[Warned, ...] = ()
         self.had_bom = found is not None
+
+    @property
+    def warnings(self) -> tuple[Warned, ...]:
+        """What the user should know, so far: that the encoding named is hardly the file's."""
+        return self._warnings
 
     def read(self) -> str:
         """Return the next chunk; empty at the end.
@@ -98,10 +107,17 @@ class TextChunks:
     def _decode(self, chunk: bytes) -> str:
         """Return the text of `chunk`, without a byte order mark at the very start."""
         self._bytes_fed += len(chunk)
+        if self._may_be_utf8 and not chunk.isascii():
+            self._may_be_utf8 = False
+            self._doubt(chunk)
         try:
             text = self._decoder.decode(chunk, final=self._at_end)
         except UnicodeDecodeError as exc:
             raise self._explain(exc) from exc
+        except UnicodeError as exc:
+            raise self._without_mark(chunk) from exc
+        if not text.isascii() and self._letters < _MIN_LETTERS:
+            self._letters += _letters(text)
         end = chunk.rfind(b"\n") + 1
         if end:
             self._line_start = self._bytes_fed - len(chunk) + end
@@ -109,6 +125,33 @@ class TextChunks:
             text = text.lstrip(BOM)  # programs that join files leave more than one
             self._at_start = not text
         return text
+
+    def _doubt(self, chunk: bytes) -> None:
+        """Warn when the first bytes beyond ASCII are UTF-8, and another encoding was named."""
+        try:
+            # The chunk may end within a character.
+            text = codecs.getincrementaldecoder("utf-8")("strict").decode(chunk)
+        except UnicodeDecodeError:
+            return
+        if _letters(text) >= _MIN_LETTERS:
+            name = self._encoding.upper()
+            message = (
+                f"the text is valid UTF-8 and is read as {name}, as --encoding says: if letters "
+                "come out wrong, leave --encoding out"
+            )
+            self._warnings = (Warned("encoding_doubtful", message),)
+
+    def _without_mark(self, head: bytes) -> InputError:
+        """Return the error for UTF-16 or UTF-32 whose byte order nothing tells."""
+        guess = guess_wide(head)
+        advice = f"add --encoding {guess}" if guess else "if it is another, leave --encoding out"
+        name = self._encoding.upper()
+        return InputError(
+            f"{name} was named, but no byte order mark stands at the beginning, so the order "
+            f"of the bytes is unknown: {advice}"
+            + ("" if guess else f", else name the order: {self._encoding}-le or -be"),
+            path=self._stream.name,
+        )
 
     def _explain(self, exc: UnicodeDecodeError) -> InputError:
         """Return the error that names the byte, its place and a likely encoding."""
@@ -140,12 +183,28 @@ class TextChunks:
             return "is --encoding right?"
         if self.had_bom:
             return "the file begins with that encoding's mark, so it is damaged: export it again"
-        if sum(char > "\x7f" for char in before.decode(self._encoding)) >= _MIN_LETTERS:
+        letters = self._letters + _letters(before.decode(self._encoding))
+        if letters >= _MIN_LETTERS:
             return "what stands before it is, so this line was damaged or pasted in: mend the line"
-        guess = guess_encoding(exc.object)
-        if guess is None:
-            return "name the file's encoding, for example --encoding cp1252"
-        return f"name the file's encoding, probably --encoding {guess}"
+        return _advice_to_name(guess_encoding(exc.object), is_mixed=letters > 0)
+
+
+def _advice_to_name(guess: str | None, *, is_mixed: bool) -> str:
+    """Return the advice to name the encoding; `is_mixed` if some characters are UTF-8."""
+    if is_mixed:
+        return (
+            "before it stand characters beyond ASCII that are, so the file may mix encodings: "
+            "save it in one, or mend this line; if all of it is in another, name that"
+            + (f", perhaps --encoding {guess}" if guess else " with --encoding")
+        )
+    if guess is None:
+        return "name the file's encoding, for example --encoding cp1252"
+    return f"name the file's encoding, probably --encoding {guess}"
+
+
+def _letters(text: str) -> int:
+    """Return how many characters beyond ASCII there are."""
+    return sum(char > "\x7f" for char in text)
 
 
 def read_head(stream: ByteStream, size: int) -> bytes:
@@ -178,6 +237,11 @@ class Utf8Chunks:
         self.had_bom = is_utf16 or head.startswith(codecs.BOM_UTF8)
         if self._text is None and self.had_bom and not is_utf16:
             stream.push_back(stream.read()[len(codecs.BOM_UTF8) :])
+
+    @property
+    def warnings(self) -> tuple[Warned, ...]:
+        """What the user should know, so far."""
+        return () if self._text is None else self._text.warnings
 
     def read(self) -> bytes:
         """Return the next chunk; empty at the end.

@@ -5,7 +5,7 @@ from __future__ import annotations
 import csv
 import re
 from itertools import islice
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NamedTuple
 
 from inference_forge.errors import UsageError
 
@@ -24,8 +24,19 @@ _SAMPLE_RECORDS = 50
 # Without a header a character that many rows happen to hold as often must not be taken for one.
 _MIN_SHARE_WITHOUT_HEADER = 0.9
 
+# A character that every record holds is likelier to be one, if rows are ragged.
+_MIN_SHARE_IF_ALL_SPLIT = 0.5
+
 # So many records of one cell under a header of several: the character is punctuation there.
 _MIN_RECORDS_AGAINST = 3
+
+
+class _Score(NamedTuple):
+    """The share of records as wide as the first, that width, and whether all have two cells."""
+
+    share: float = 0.0
+    width: int = 0
+    splits_all: bool = False
 
 
 def check_delimiter(delimiter: str | None) -> str | None:
@@ -69,19 +80,24 @@ def detect_delimiter(lines: Sequence[str], *, has_header: bool = True) -> str:
             have one width.
     """
     best = NO_DELIMITER
-    best_score = (0.0, 0)
+    best_score = _Score()
     for candidate in CANDIDATES:
         score = _score(lines, candidate)
-        if score <= best_score:
+        if score[:2] <= best_score[:2]:
             continue
-        share, _ = score
         is_prose = is_punctuation(lines if not has_header else lines[:1], candidate)
-        if share < (1.0 if is_prose else _MIN_SHARE_WITHOUT_HEADER * (not has_header)):
-            continue
-        if is_prose and not has_header:
+        if not _is_enough(score, is_prose=is_prose, has_header=has_header):
             continue
         best, best_score = candidate, score
     return best
+
+
+def _is_enough(score: _Score, *, is_prose: bool, has_header: bool) -> bool:
+    """Return whether a candidate splits the records as a delimiter does."""
+    if has_header:
+        return not is_prose or score.share == 1.0
+    min_share = _MIN_SHARE_IF_ALL_SPLIT if score.splits_all else _MIN_SHARE_WITHOUT_HEADER
+    return not is_prose and score.share >= min_share
 
 
 def is_punctuation(lines: Sequence[str], candidate: str) -> bool:
@@ -92,20 +108,22 @@ def is_punctuation(lines: Sequence[str], candidate: str) -> bool:
     return bool(follows) and all(two[:1] == " " and two != ' "' for two in follows)
 
 
-def _score(lines: Sequence[str], delimiter: str) -> tuple[float, int]:
-    """Return the share of records as wide as the header, and that width; zero for no table."""
+def _score(lines: Sequence[str], delimiter: str) -> _Score:
+    """Return how well the records fit the first; nothing for no table."""
     space = bool(lines) and has_space_before_quotes(lines[0], delimiter)
     records = csv.reader(iter(lines), delimiter=delimiter, skipinitialspace=space)
     try:
         sample = [record for record in islice(records, _SAMPLE_RECORDS) if record]
     except csv.Error:
-        return (0.0, 0)
+        return _Score()
     width = len(sample[0]) if sample else 0
     if width < 2:  # noqa: PLR2004 - a delimiter separates at least two
-        return (0.0, 0)
+        return _Score()
     body = sample[1:]
     if not body:
-        return (1.0, width)
+        return _Score(1.0, width)
     if len(body) >= _MIN_RECORDS_AGAINST and max(map(len, body)) == 1:
-        return (0.0, 0)
-    return (sum(len(record) == width for record in body) / len(body), width)
+        return _Score()
+    share = sum(len(record) == width for record in body) / len(body)
+    splits_all = len(body) >= _MIN_RECORDS_AGAINST - 1 and min(map(len, body)) > 1
+    return _Score(share, width, splits_all)

@@ -29,6 +29,7 @@ _BINARY = (
     (b"PAR1", "a Parquet file", "convert it to CSV or JSON lines"),
     (b"Obj\x01", "an Avro file", "convert it to CSV or JSON lines"),
     (b"SQLite format 3\0", "an SQLite database", "export the table of tickets as CSV"),
+    (b"\x1f\x8b", "a gzip file inside of another", "unpack it until it is text (gunzip)"),
     (b"BZh", "a file packed with bzip2", _UNPACK),
     (b"\xfd7zXZ\0", "a file packed with xz", _UNPACK),
     (b"\x28\xb5\x2f\xfd", "a file packed with Zstandard", _UNPACK),
@@ -43,6 +44,8 @@ _BINARY = (
 _ZIP = b"PK\x03\x04"
 _IN_WORKBOOK = re.compile(rb"xl/|\[Content_Types\]\.xml|opendocument\.spreadsheet")
 _MARKUP = re.compile(rb"<(?:!doctype|html|head|body|\?xml|table)\b", re.IGNORECASE)
+# RFC 1468: the escape sequences that switch to the Japanese sets.
+_ISO_2022_JP = re.compile(rb"\x1b\$[@B]")
 _JSON = re.compile(rb'\{\s*"[^"]*"\s*:|\[\s*[{"\[]|[{\[]\s*\Z')
 
 
@@ -59,6 +62,8 @@ def refuse_foreign(stream: ByteStream, *, is_table: bool, has_encoding: bool) ->
     """
     head = read_head(stream, _LIVE_BYTES if stream.is_live else _HEAD_BYTES)
     found = _binary(head)
+    if found is None and not has_encoding and head.isascii() and _ISO_2022_JP.search(head):
+        found = "looks like ISO-2022-JP, which Japanese mail is in: add --encoding iso2022_jp"
     if found is None and is_table:
         found = _text(head.removeprefix(codecs.BOM_UTF8).lstrip())
         if found is None and not has_encoding and not head.startswith(_BOMS):

@@ -57,6 +57,10 @@ class ElementBatch:
         return Place(*self.places[position])
 
 
+class TwoListsError(InputError):
+    """A document holds more than one list of tickets."""
+
+
 class JsonDocument:
     """Elements of a document's list of tickets.
 
@@ -69,7 +73,10 @@ class JsonDocument:
     def __init__(self, chunks: Utf8Chunks, path: str, *, max_bytes: int = MAX_ITEM_BYTES) -> None:
         self._scanner = JsonScanner(chunks.read, path, max_bytes=max_bytes)
         self._depth = 0
+        self._path = path
         self._members: list[str] = []
+        self._list_name: str | None = None
+        self._has_empty = False
         self._is_empty = True
         self._is_before_value = False
 
@@ -77,10 +84,12 @@ class JsonDocument:
         """Yield the list's elements in order, in batches as they come out of the file.
 
         Raises:
-            InputError: the document is broken or holds no list of tickets; what was whole
-                before that has been yielded.
+            InputError: the document is broken or holds no list of tickets, or more than one;
+                what was whole before that has been yielded.
         """
-        self._enter_list()
+        if not self._enter_list():
+            self._leave_document()
+            return
         batch = ElementBatch()
         try:
             while (element := self._next_element(may_wait=not batch.items)) != _END:
@@ -98,8 +107,8 @@ class JsonDocument:
             yield batch
         self._leave_document()
 
-    def _enter_list(self) -> None:
-        """Move behind the opening bracket of the list of tickets."""
+    def _enter_list(self) -> bool:
+        """Move behind the opening bracket of the list of tickets; False when it is empty."""
         first = self._scanner.peek()
         if hint := utf16_hint(self._scanner.ahead(2)):
             self._scanner.fail(hint)
@@ -107,29 +116,40 @@ class JsonDocument:
             self._scanner.step()
         elif first == b"{":
             if not self._find_list():
+                if self._has_empty:
+                    return False
                 shown = ", ".join(map(repr, self._members)) or "none"
                 self._scanner.fail(
                     f"no list of tickets was found under {', '.join(LIST_KEYS)}; the members "
                     f"are {shown}. For one object per line add --input-format jsonl"
                 )
         elif first:
-            self._scanner.fail("this is neither a JSON list nor an object that holds one")
+            self._scanner.fail(
+                "this is neither a JSON list nor an object that holds one; for CSV add "
+                "--input-format csv"
+            )
         else:
             self._scanner.fail("is empty: expected a JSON list or an object that holds one")
-        self._depth += 1
+        return True
 
     def _find_list(self) -> bool:
-        """Move behind the bracket of the first list under a known key, or behind the object."""
-        scanner = self._scanner
-        scanner.expect(b"{")
+        """Move into the first list under a known key that is not empty, or behind the object."""
+        self._scanner.expect(b"{")
         self._depth += 1
-        while scanner.peek() != b"}":
+        is_found = self._scanner.peek() != b"}" and self._enter_member()
+        return is_found or self._find_further()
+
+    def _find_further(self) -> bool:
+        """Do the same behind a member, or at the object's end."""
+        scanner = self._scanner
+        while (first := scanner.peek()) != b"}":
+            if not first:
+                scanner.fail("the document ends too early; is it complete?")
+            scanner.expect(b",")
+            if scanner.peek() == b"}":
+                scanner.fail("a member must follow the comma")
             if self._enter_member():
                 return True
-            if scanner.peek() != b"}":
-                scanner.expect(b",")
-                if scanner.peek() == b"}":
-                    scanner.fail("a member must follow the comma")
         scanner.step()
         self._depth -= 1
         return False
@@ -142,12 +162,42 @@ class JsonDocument:
         if name in LIST_KEYS:
             first = scanner.peek()
             if first == b"[":
-                scanner.step()
-                return True
+                return self._enter_named(name)
             if first == b"{" and self._depth < _MAX_DEPTH:
                 return self._find_list()
         scanner.skip()
         return False
+
+    def _enter_named(self, name: str) -> bool:
+        """Move into a list, or behind it when there can be no ticket in it."""
+        scanner = self._scanner
+        scanner.step()
+        first = scanner.peek()
+        if first == b"]":
+            scanner.step()
+            self._has_empty = True
+            return False
+        if self._list_name is not None:
+            # A second list of numbers, say, is none of tickets.
+            if first and first in b'{"':
+                raise self._two_lists(name)
+            scanner.leave(1)
+            return False
+        self._list_name = name
+        return True
+
+    def _two_lists(self, name: str) -> TwoListsError:
+        """Return the error for a second list of which nobody knows whether it is the one meant."""
+        line, column = self._scanner.place()
+        lists = f"a second list named {name!r}"
+        if name != self._list_name:
+            lists = f"a list named {name!r} behind the one named {self._list_name!r}"
+        return TwoListsError(
+            f"{lists}: only one list can be read; write the tickets to a file as one list",
+            path=self._path,
+            line=line,
+            column=column,
+        )
 
     def _member_name(self) -> str:
         """Return the name of the member that begins here."""
@@ -191,7 +241,8 @@ class JsonDocument:
 
     def _leave_document(self) -> None:
         """Move behind the document, of which nothing but brackets may be missing."""
-        self._scanner.leave(self._depth - 1)
+        while self._depth:
+            self._find_further()
         if self._scanner.peek():
             self._scanner.fail(
                 "something follows the end of the document; for one object per line add "

@@ -6,6 +6,7 @@ import re
 from itertools import islice
 from typing import TYPE_CHECKING, Any
 
+from inference_forge.adapters.sources.json_document import TwoListsError
 from inference_forge.adapters.sources.json_feedback import unreadable_in, without_failure
 from inference_forge.adapters.sources.json_fields import FieldChoice, choose_fields
 from inference_forge.adapters.sources.json_hints import framed_tickets, misread_lines
@@ -20,7 +21,7 @@ from inference_forge.errors import InputError, UsageError
 from inference_forge.models import JsonRecord, RejectedRow, Ticket
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Sequence
+    from collections.abc import Callable, Iterator, Sequence
 
     from inference_forge.adapters.sources.wanted import WantedColumns
     from inference_forge.events import Warned
@@ -60,6 +61,7 @@ class JsonRows:
         wanted: the columns the user named.
         had_bom: whether the input began with a byte order mark.
         is_live: whether more objects may come later; else the first 200 decide on the fields.
+        noted: returns further warnings, so far.
 
     Raises:
         InputError: the input cannot be read.
@@ -76,7 +78,10 @@ class JsonRows:
         wanted: WantedColumns,
         had_bom: bool,
         is_live: bool,
+        noted: Callable[[], tuple[Warned, ...]] = tuple,
     ) -> None:
+        self._noted = noted
+        self._names: dict[str, None] = {}
         self._batches = items
         self._path = path
         self._wanted = wanted
@@ -102,10 +107,15 @@ class JsonRows:
     @property
     def warnings(self) -> tuple[Warned, ...]:
         """What the user should know, so far."""
-        repeated = self._repeated.warnings
+        repeated = (*self._noted(), *self._repeated.warnings)
         if self._choice and self._choice.has_title_only:
             return (title_only(self._choice.reading), *repeated)
         return repeated
+
+    @property
+    def names(self) -> tuple[str, ...] | None:
+        """All objects' members at the top, in their order; None when only some were seen yet."""
+        return tuple(self._names) if self._is_all and self._names else None
 
     def batches(self) -> Iterator[list[Row]]:
         """Yield all rows in order.
@@ -138,7 +148,8 @@ class JsonRows:
                 count += len(batch.items)
                 size += sum(map(_size, batch.items))
         except InputError as exc:
-            if not first:
+            # With two lists nothing is to be sent of the first, if that is seen in time.
+            if not first or isinstance(exc, TwoListsError):
                 raise
             self._error = exc
         return first
@@ -167,6 +178,7 @@ class JsonRows:
         objects = list(islice(filter(None, map(_sample_object, texts)), _SAMPLE_OBJECTS))
         if not objects:
             return
+        self._names = dict.fromkeys(name for value in objects for name in value)
         choice = self._choice = choose_fields(objects, self._wanted)
         # A member at the top is got by its key; no member has a nested one's path for a key.
         self._text = [(path[0] if len(path) == 1 else path, path) for path in choice.text]

@@ -16,7 +16,7 @@ from inference_forge.adapters.sources.json_items import (
     too_long,
 )
 from inference_forge.adapters.sources.source import RAW_TEXT_CHARS
-from inference_forge.core.json_text import STRING
+from inference_forge.core.json_text import MAX_DEPTH, STRING
 from inference_forge.errors import InputError
 
 if TYPE_CHECKING:
@@ -30,6 +30,11 @@ _SCALAR = re.compile(rb"[^ \t\r\n,\]}\[{\":]+")
 _BETWEEN = rb'(?:[^"\[\]{}]++|' + STRING + rb")*+"
 _FILLER = re.compile(_BETWEEN, re.DOTALL)
 _BRACKET = re.compile(_BETWEEN + rb"([\[\]{}])", re.DOTALL)
+
+
+MAX_SKIPPED_DEPTH = 10 * MAX_DEPTH
+"""Nesting that is passed over, so that a row nested too deep costs that row; with more it is no
+list of tickets, and to look for its end would take a second per million brackets."""
 
 
 class NeedMoreError(Exception):
@@ -130,6 +135,8 @@ class JsonScanner:
             if found:
                 self._at = found.end()
                 depth += 1 if found[1] in b"[{" else -1
+                if depth > MAX_SKIPPED_DEPTH:
+                    self._fail_too_deep()
                 continue
             filler = _FILLER.match(self._buffer, self._at)
             self._at = filler.end() if filler else self._at
@@ -162,10 +169,20 @@ class JsonScanner:
         self._counted = at
         return self._line, self._column
 
+    def place(self) -> tuple[int, int]:
+        """Return the line and the column of this place in the file."""
+        return self._count_lines()
+
     def fail(self, message: str) -> NoReturn:
         """Raise the error that `message` holds at this place."""
         line, column = self._count_lines()
         raise InputError(message, path=self._path, line=line, column=column)
+
+    def _fail_too_deep(self) -> NoReturn:
+        self.fail(
+            f"lists and objects begin here that nest deeper than {MAX_SKIPPED_DEPTH:,} levels, and "
+            f"rows are read up to {MAX_DEPTH:,}: this is no list of tickets; export it again"
+        )
 
     def _value_end(self, first: bytes) -> int | None:
         """Return the offset behind the value that begins here; None when it is too long."""
@@ -196,6 +213,8 @@ class JsonScanner:
                 depth += 1 if found[1] in b"[{" else -1
                 if depth == 0:
                     return found.end()
+                if depth > MAX_SKIPPED_DEPTH:
+                    self._fail_too_deep()
             if len(self._buffer) - self._at > self._max_bytes:
                 return None
             if not self._fill():

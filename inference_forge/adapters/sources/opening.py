@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import codecs
-import re
 from dataclasses import replace
 from enum import StrEnum
 from pathlib import PurePath
@@ -15,14 +14,20 @@ from inference_forge.adapters.sources.csv_rows import CsvRows
 from inference_forge.adapters.sources.decoding import Utf8Chunks, check_encoding
 from inference_forge.adapters.sources.dialect import check_delimiter
 from inference_forge.adapters.sources.foreign import refuse_foreign
-from inference_forge.adapters.sources.json_document import LIST_KEYS, JsonDocument
-from inference_forge.adapters.sources.json_fields import choose_fields
+from inference_forge.adapters.sources.json_document import JsonDocument
 from inference_forge.adapters.sources.json_items import json_lines
 from inference_forge.adapters.sources.json_rows import JsonRows
+from inference_forge.adapters.sources.json_seen import (
+    is_document,
+    is_lines,
+    is_table,
+    may_be_json,
+    sniff,
+)
 from inference_forge.adapters.sources.source import FileSource, RowReader
+from inference_forge.adapters.sources.unused import FormatOptions
 from inference_forge.adapters.sources.wanted import WantedColumns
-from inference_forge.core.json_text import JsonTextError, load
-from inference_forge.errors import UsageError
+from inference_forge.errors import InputError, UsageError
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -36,14 +41,6 @@ class InputFormat(StrEnum):
     JSONL = "jsonl"
     NDJSON = "ndjson"
     JSON = "json"
-
-
-_SNIFFED_BYTES = 64 * 1024
-_LIST_OF_TICKETS = re.compile(rb'\[\s*(?:[{"\]]|$)')
-_OBJECT_WITH_LIST = re.compile(
-    rb'\{\s*"(?:' + "|".join(LIST_KEYS).encode() + rb')"\s*:\s*\[\s*(?:[{"\]]|$)'
-)
-_SCALAR = re.compile(rb"(?:null|true|false|NaN|-?Infinity|-?[0-9][0-9.eE+-]*)")
 
 
 def open_source(
@@ -94,16 +91,20 @@ def open_source(
         tuple(text_columns), id_column, tenant_column, tuple(context_columns), keeps_lines
     )
     checked_encoding, checked_delimiter = check_encoding(encoding), check_delimiter(delimiter)
+    options = FormatOptions(
+        encoding=encoding, delimiter=delimiter, sheet=sheet, has_header=has_header
+    )
     stream = open_bytes(path, stdin)
     wanted = replace(wanted, is_labelled=is_labelled)
     try:
         container = container_of(stream, path, input_format)
         if container is not None:
-            return open_container(stream, container, sheet=sheet, wanted=wanted)
+            unused = options.unused(container)
+            return open_container(stream, container, sheet=sheet, wanted=wanted).noting(unused)
         format_ = _named_format(path, input_format)
-        is_table = format_ in (InputFormat.CSV, InputFormat.TSV)
-        refuse_foreign(stream, is_table=is_table, has_encoding=encoding is not None)
-        if input_format is None and format_ in (InputFormat.JSON, InputFormat.JSONL):
+        is_csv = format_ in (InputFormat.CSV, InputFormat.TSV)
+        refuse_foreign(stream, is_table=is_csv, has_encoding=encoding is not None)
+        if input_format is None and not is_csv:
             format_ = _seen_format(stream, path, format_)
         rows: RowReader
         match format_:
@@ -123,7 +124,7 @@ def open_source(
     except BaseException:
         stream.close()
         raise
-    return FileSource(stream, rows)
+    return FileSource(stream, rows).noting(options.unused(format_))
 
 
 def _json_rows(
@@ -141,6 +142,7 @@ def _json_rows(
         wanted=wanted,
         had_bom=chunks.had_bom,
         is_live=stream.is_live,
+        noted=lambda: chunks.warnings,
     )
 
 
@@ -170,91 +172,25 @@ def _seen_format(stream: ByteStream, path: str, named: InputFormat) -> InputForm
     """Return the JSON format that the first bytes show.
 
     A `.json` file often holds JSON lines; standard input may be a document. A `.jsonl` file is
-    what it says.
+    what it says, unless it is a table.
 
     Raises:
         UsageError: standard input is no JSON.
+        InputError: a file is a table.
     """
-    if path != "-" and named is InputFormat.JSONL:
-        return named
-    head = _sniff(stream)
+    head = sniff(stream)
     if head.startswith((codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE)):
         head = head.decode("utf-16", "ignore").encode("utf-8", "ignore")
     head = head.removeprefix(codecs.BOM_UTF8).lstrip()
-    if path == "-" and not _may_be_json(head):
+    if path == "-" and not may_be_json(head):
         raise UsageError(
             "Standard input is read as JSON lines, but its first line looks like CSV: "
             "add --input-format csv."
         )
+    if is_table(head):
+        raise InputError("looks like CSV, not JSON: add --input-format csv", path=path)
+    if path != "-" and named is not InputFormat.JSON:
+        return named
     if named is InputFormat.JSON:
-        return InputFormat.JSONL if _is_lines(head) else named
-    return InputFormat.JSON if _is_document(head) else named
-
-
-def _sniff(stream: ByteStream) -> bytes:
-    """Return the first bytes, up to a whole line or 64 KiB; nothing is lost."""
-    head = b""
-    while len(head) < _SNIFFED_BYTES and b"\n" not in head.lstrip():
-        chunk = stream.read()
-        if not chunk:
-            break
-        head += chunk
-    if head:
-        stream.push_back(head)
-    return head
-
-
-def _may_be_json(head: bytes) -> bool:
-    """Return whether the first line could be a JSON text, if only a torn one."""
-    line = head.split(b"\n", 1)[0].strip()
-    if not line or line[:1] in b"{[":
-        return True
-    if line[:1] == b'"':
-        return _load(line) is not None or b'"' not in line[1:]
-    return _SCALAR.fullmatch(line) is not None
-
-
-def _is_lines(head: bytes) -> bool:
-    """Return whether a `.json` file's content is one object per line."""
-    line, _, rest = head.partition(b"\n")
-    return rest.lstrip()[:1] == b"{" and isinstance(_load(line), dict)
-
-
-def _is_document(head: bytes) -> bool:
-    """Return whether standard input is clearly one JSON document, not lines."""
-    line, newline, rest = head.partition(b"\n")
-    value = _load(line)
-    if isinstance(value, list | dict) and rest.strip():
-        return False
-    if isinstance(value, dict):
-        return _holds_tickets(value)
-    if newline and line.strip() == b"{":
-        return True
-    return bool(_LIST_OF_TICKETS.match(head) or _OBJECT_WITH_LIST.match(head))
-
-
-def _holds_tickets(value: dict[str, object]) -> bool:
-    """Return whether an object is a list of tickets with a frame, not a ticket with a list."""
-    lists = [held for key in LIST_KEYS if isinstance(held := value.get(key), list)]
-    if not lists:
-        return False
-    first = lists[0][0] if lists[0] else {}
-    return isinstance(first, dict) and (_has_text(first) or not _has_text(value))
-
-
-def _has_text(value: dict[str, object]) -> bool:
-    """Return whether an object has a member that is known to hold a ticket's text."""
-    try:
-        choose_fields([value], WantedColumns())
-    except UsageError:
-        return False
-    return True
-
-
-def _load(line: bytes) -> object:
-    """Return the value of one line; None when it is no JSON text (or null)."""
-    try:
-        value: object = load(line.strip())
-    except JsonTextError:
-        return None
-    return value
+        return InputFormat.JSONL if is_lines(head) else named
+    return InputFormat.JSON if is_document(head) else named

@@ -10,15 +10,16 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 
 from inference_forge.adapters.arrow_cells import ArrowBatch, ArrowCells
+from inference_forge.adapters.sources.arrow_faults import Faulty, faulty_rows
 from inference_forge.adapters.sources.arrow_text import is_nested, plain, skeleton, texts
 from inference_forge.adapters.sources.json_fields import choose_fields
 from inference_forge.adapters.sources.json_paths import name_at, tenant_at, text_at
-from inference_forge.adapters.sources.source import FileSource, rejected, title_only
+from inference_forge.adapters.sources.source import FileSource, title_only
 from inference_forge.adapters.sources.table_row import table_row
 from inference_forge.core.columns import FAILURE_COLUMNS, has_failure_columns
 from inference_forge.core.text import join_context
 from inference_forge.errors import InputError
-from inference_forge.models import CellRecord
+from inference_forge.models import CellRecord, Failure, RejectedRow
 from inference_forge.ports import ReadProgress
 
 if TYPE_CHECKING:
@@ -30,7 +31,9 @@ if TYPE_CHECKING:
     from inference_forge.events import Warned
     from inference_forge.models import Row
 
-_MAX_BATCH_ROWS = 1_000
+# What a row takes is only known when it is there: a file may hold a text of a megabyte once, and
+# point to it from all rows.
+_MAX_BATCH_ROWS = 64
 _BATCH_BYTES = 8 * 1024 * 1024
 _READ_BUFFER_BYTES = 1024 * 1024
 _SAMPLE_ROWS = 200
@@ -88,10 +91,11 @@ class ParquetInput:
         """
         width = len(self.schema)
         with _translated(self.path):
-            for batch in self._file.iter_batches(self._batch_rows()):
-                self._rows_read += batch.num_rows
-                if batch.num_rows:
-                    yield batch.select(list(range(width)))
+            for group in range(self._file.metadata.num_row_groups):
+                rows = self._batch_rows(group)
+                for batch in self._file.iter_batches(rows, row_groups=[group]):
+                    self._rows_read += batch.num_rows
+                    yield from _pieces(batch.select(list(range(width))))
 
     def progress(self) -> ReadProgress:
         """Return the share of rows that was read, in bytes of the file as stored."""
@@ -103,18 +107,11 @@ class ParquetInput:
         """Close the file; idempotent."""
         self._stream.close()
 
-    def _batch_rows(self) -> int:
-        """Return how many rows come at once: a thousand, fewer when they are large."""
-        meta = self._file.metadata
-        groups = range(meta.num_row_groups)
-        size = max(
-            (
-                meta.row_group(i).total_byte_size / max(meta.row_group(i).num_rows, 1)
-                for i in groups
-            ),
-            default=0,
-        )
-        return max(1, min(_MAX_BATCH_ROWS, int(_BATCH_BYTES / max(size, 1))))
+    def _batch_rows(self, group: int) -> int:
+        """Return how many rows of a group come at once: some dozens, fewer when they are large."""
+        meta = self._file.metadata.row_group(group)
+        size = max(int(meta.total_byte_size) // max(int(meta.num_rows), 1), 1)
+        return max(1, min(_MAX_BATCH_ROWS, _BATCH_BYTES // size))
 
 
 class ParquetRows:
@@ -162,7 +159,8 @@ class ParquetRows:
         if self._first is None:
             return [names]
         first = self._first.slice(0, _SAMPLE_ROWS)
-        good = [i for i, fault in enumerate(_faults(first)) if not fault]
+        bad = faulty_rows(first, ())
+        good = [i for i in range(first.num_rows) if i not in bad]
         rows = plain(first.take(pa.array(good, pa.int64())).to_struct_array())
         return [names, *rows]
 
@@ -170,23 +168,27 @@ class ParquetRows:
         """Return one row per row of the file."""
         start = self._index
         self._index += data.num_rows
-        faults = _faults(data)
-        if not any(faults):
+        columns = {self.columns.index(str(path[0])) for path in self._choice.text}
+        faults = faulty_rows(data, sorted(columns))
+        if not faults:
             return self._made(data, range(start, self._index))
-        good = [i for i, fault in enumerate(faults) if not fault]
+        good = [i for i in range(data.num_rows) if i not in faults]
         sound = data.take(pa.array(good, pa.int64()))
         made = iter(self._made(sound, [start + i for i in good]))
         return [
-            rejected(start + i, "invalid_utf8", fault, f"row {start + i + 1} of the file")
-            if fault
-            else next(made)
-            for i, fault in enumerate(faults)
+            self._rejected(start + i, faults[i]) if i in faults else next(made)
+            for i in range(data.num_rows)
         ]
+
+    def _rejected(self, index: int, fault: Faulty) -> RejectedRow:
+        record = CellRecord(self.columns, fault.cells)
+        detail = f"row {index + 1} of the file: {fault.detail}"
+        return RejectedRow(index, record, Failure("invalid_utf8", detail))
 
     def _made(self, data: pa.RecordBatch, numbers: Sequence[int]) -> list[Row]:
         """Return the rows of sound data."""
         batch, choice = ArrowBatch(data, texts), self._choice
-        parts = [self._texts(batch, path) for path in choice.text]
+        parts = [part for path in choice.text for part in self._parts(batch, path)]
         blank = [""] * data.num_rows
         ids = self._texts(batch, choice.ticket_id, name_at) if choice.ticket_id else blank
         tenants = self._texts(batch, choice.tenant, tenant_at) if choice.tenant else blank
@@ -203,6 +205,13 @@ class ParquetRows:
             )
             for row, number in enumerate(numbers)
         ]
+
+    def _parts(self, batch: ArrowBatch, path: Path) -> list[list[str]]:
+        """Return what is at a path of the text: of a name that several columns have, all."""
+        same = [place for place, name in enumerate(self.columns) if name == path[0]]
+        if len(path) > 1 or len(same) == 1:
+            return [self._texts(batch, path)]
+        return [batch.texts(place) for place in same]
 
     def _texts(
         self,
@@ -226,22 +235,12 @@ class ParquetRows:
         return [read(orjson.dumps(value), value, path) or "" for value in objects]
 
 
-def _faults(data: pa.RecordBatch) -> list[str]:
-    """Return for each row why it cannot be read, blank for most: text that is no UTF-8."""
-    try:
-        data.validate(full=True)
-    except pa.ArrowInvalid:
-        return [_fault(data.slice(row, 1)) for row in range(data.num_rows)]
-    return [""] * data.num_rows
-
-
-def _fault(row: pa.RecordBatch) -> str:
-    """Return what is wrong with one row."""
-    try:
-        row.validate(full=True)
-    except pa.ArrowInvalid as exc:
-        return str(exc)
-    return ""
+def _pieces(batch: pa.RecordBatch) -> Iterator[pa.RecordBatch]:
+    """Yield the rows of a batch in batches of a few megabytes."""
+    if batch.num_rows:
+        rows = max(1, _BATCH_BYTES * batch.num_rows // max(batch.nbytes, 1))
+        for start in range(0, batch.num_rows, rows):
+            yield batch.slice(start, rows)
 
 
 @contextmanager

@@ -6,12 +6,12 @@ import random
 from dataclasses import replace
 from typing import TYPE_CHECKING, Final
 
+from inference_forge.events import Warned
 from inference_forge.ports import ReadProgress
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
-    from inference_forge.events import Warned
     from inference_forge.models import Row
     from inference_forge.ports import TicketSource
 
@@ -71,6 +71,15 @@ class RangeSource(_Wrapped):
         self._offset = offset
         self._limit = limit
         self._returned = 0
+        self._is_beyond_end = False
+
+    @property
+    def warnings(self) -> tuple[Warned, ...]:
+        """What the user should know so far, one per code."""
+        if not self._is_beyond_end:
+            return super().warnings
+        message = f"--offset {self._offset} leaves out every row: there are {self._skipped:,}"
+        return (*super().warnings, Warned("offset_beyond_end", message))
 
     def read_block(self, max_rows: int) -> list[Row]:
         """Return the next 1 to `max_rows` rows, numbered from 0; an empty list at the end.
@@ -81,6 +90,7 @@ class RangeSource(_Wrapped):
         while self._skipped < self._offset:
             block = self._source.read_block(min(_BLOCK_ROWS, self._offset - self._skipped))
             if not block:
+                self._is_beyond_end = True
                 return []
             self._skipped += len(block)
         if self._limit is not None:
@@ -90,6 +100,7 @@ class RangeSource(_Wrapped):
         block = self._source.read_block(max_rows)
         numbered = [replace(row, index=self._returned + n) for n, row in enumerate(block)]
         self._returned += len(block)
+        self._is_beyond_end = bool(self._offset) and not self._returned
         return numbered
 
     def progress(self) -> ReadProgress:

@@ -79,11 +79,22 @@ class FileSource:
         self._ready: list[Row] = []
         self._next = 0
         self._error: InputError | None = None
+        self._notes: tuple[Warned, ...] = ()
+
+    def noting(self, notes: tuple[Warned, ...]) -> FileSource:
+        """Return this source, which warns of `notes` too."""
+        self._notes += notes
+        return self
 
     @property
     def columns(self) -> tuple[str, ...] | None:
         """The input's column names, duplicates kept; None when rows carry their own."""
         return self._rows.columns
+
+    @property
+    def names(self) -> tuple[str, ...] | None:
+        """The names that rows have; None when they carry their own, and not all were seen yet."""
+        return self._rows.columns or getattr(self._rows, "names", None)
 
     @property
     def reading(self) -> str:
@@ -93,7 +104,7 @@ class FileSource:
     @property
     def warnings(self) -> tuple[Warned, ...]:
         """What the user should know, one per code; complete when the input is read."""
-        return self._rows.warnings
+        return self._notes + self._rows.warnings
 
     @property
     def changes(self) -> Mapping[str, int]:
