@@ -117,7 +117,7 @@ async def test_a_waiter_that_is_cancelled_leaves_the_queue() -> None:
         gate.admission.succeeded(slot, ANSWER)
         await anyio.wait_all_tasks_blocked()
         assert len(got) == 1
-        assert "in_flight=1/1 waiting=0" in repr(gate.admission)
+        assert "waiting=0 <Gatekeeper in_flight=1/1" in repr(gate.admission)
 
 
 async def test_a_slot_given_to_a_waiter_that_is_being_cancelled_comes_back() -> None:
