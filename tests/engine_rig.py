@@ -167,6 +167,7 @@ class Rig:
             pacing=self.pacing,
         )
         self.control = self.gate.control
+        self.purse = Purse(self.budget, self.control)
         self.source = self.source or ListSource(self.rows)
         self.cache = self.cache or MemoryCache(journal=self.journal)
         self.sink = self.sink or MemorySink(journal=self.journal)
@@ -197,7 +198,7 @@ class Rig:
                 fence=lambda: "fence",
                 emit=self.recorder.on_event,
                 pack_form=self._pack_form(),
-                purse=None if self.budget is None else Purse(self.budget, self.control),
+                purse=self.purse,
             )
             for lane in lanes
         ]

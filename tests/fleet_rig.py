@@ -141,6 +141,7 @@ class FleetRig(Rig):
             fence=lambda: "fence",
             emit=self.recorder.on_event,
             pack_form=self._pack_form(),
+            purse=self.purse,
         )
 
     @property

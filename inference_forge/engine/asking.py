@@ -193,11 +193,13 @@ class Asker:
         try:
             answer = await self._send(state.request)
         except ProviderError as error:
-            self._purse.lose(state, error)
             is_starting = self._lane.admission.failed(slot, error)
             self._emit_try(complexity, state, error, began_s)
             if is_starting:
+                # Nobody was there who could have charged for it.
+                self._purse.withdraw(state)
                 return AskAgain()
+            self._purse.lose(state, error)
             return self.verdicts.after_error(error, state, is_probe=slot.permit.is_probe)
         except BaseException:
             self._purse.lose(state)
