@@ -73,6 +73,8 @@ class RowsResolved:
         coalesced: rows that shared another row's call.
         by_complexity: rows by complexity; rows that never became a ticket are in none.
         failures: failed rows by code.
+        hit_chars: characters of the texts that were answered from the cache.
+        coalesced_chars: characters of the texts that shared another row's call.
     """
 
     classified: int = 0
@@ -81,6 +83,8 @@ class RowsResolved:
     coalesced: int = 0
     by_complexity: Mapping[Complexity, int] | None = None
     failures: Mapping[str, int] | None = None
+    hit_chars: int = 0
+    coalesced_chars: int = 0
 
 
 @dataclass(frozen=True, slots=True)
@@ -148,11 +152,16 @@ class TryFinished:
 
 @dataclass(frozen=True, slots=True)
 class TicketFinished:
-    """A ticket that needed calls got its outcome; `code` is `ok` or the failure's."""
+    """A ticket that needed calls got its outcome; `code` is `ok` or the failure's.
+
+    Attributes:
+        chars: how long its text is.
+    """
 
     complexity: Complexity
     code: str
     spending: Spending
+    chars: int = 0
 
 
 @dataclass(frozen=True, slots=True)

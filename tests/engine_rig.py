@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import random
 from collections import Counter
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from decimal import Decimal
 from typing import TYPE_CHECKING
 
@@ -66,6 +66,7 @@ if TYPE_CHECKING:
     from inference_forge.core.budget import Budget
     from inference_forge.core.packing.plan import PackPlan
     from inference_forge.core.taxonomy import Taxonomy
+    from inference_forge.engine.lane import Learn
     from inference_forge.engine.window import Window
     from inference_forge.models import Row
     from inference_forge.ports import Worker
@@ -156,6 +157,7 @@ class Rig:
     linger_s: float = 0.5
     taxonomy: Taxonomy = BUILT_IN
     budget: Budget | None = None
+    learn: Learn | None = None
 
     def __post_init__(self) -> None:
         """Wire everything."""
@@ -181,7 +183,8 @@ class Rig:
         assert self.cache is not None
         assert self.sink is not None
         parser = AnswerParser(self.taxonomy)
-        lanes = [Lane(self.provider, self.gate.admission, self.gate.health, cost_of)]
+        first = Lane(self.provider, self.gate.admission, self.gate.health, cost_of)
+        lanes = [replace(first, learn=self.learn)]
         if self.fallback is not None:
             gate = Gate(self.control, self.recorder, self.concurrency, outage=self.gate.outage)
             lanes.append(Lane(self.fallback, gate.admission, gate.health, cost_of))

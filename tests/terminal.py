@@ -16,6 +16,7 @@ from typing import Final
 from running import command
 
 ANSWER_S: Final = 20
+QUESTION: Final = b"[y/N]"
 RICH: Final = re.compile(
     r"\x1b\[\?25[lh]"  # hide and show the cursor
     r"|\r\x1b\[2K(?:\x1b\[1A\x1b\[2K)*"  # clear the bar's lines
@@ -37,6 +38,7 @@ def on_terminal(
     environ: dict[str, str] | None = None,
     with_stdout: bool = False,
     stdin: bytes = b"",
+    typed: bytes | None = None,
 ) -> tuple[int, str]:
     """Run forge with stderr on a terminal, and return its exit code and what was shown.
 
@@ -47,21 +49,22 @@ def on_terminal(
         environ: more variables.
         with_stdout: whether standard output is the terminal, too.
         stdin: what is piped in.
+        typed: what somebody types, once asked; standard input is the terminal then.
     """
     ours, theirs = pty.openpty()
     fcntl.ioctl(theirs, termios.TIOCSWINSZ, struct.pack("HHHH", 24, columns, 0, 0))
     env = {**os.environ, "TERM": "xterm-256color", **(environ or {})}
     process = subprocess.Popen(
         command(*args),
-        stdin=subprocess.PIPE,
+        stdin=subprocess.PIPE if typed is None else theirs,
         stdout=theirs if with_stdout else subprocess.DEVNULL,
         stderr=theirs,
         env=env,
     )
     os.close(theirs)
-    assert process.stdin is not None
-    with process.stdin as pipe:
-        pipe.write(stdin)
+    if process.stdin is not None:
+        with process.stdin as pipe:
+            pipe.write(stdin)
     shown = b""
     while select.select([ours], [], [], ANSWER_S)[0]:
         try:
@@ -69,6 +72,9 @@ def on_terminal(
         except OSError:  # Linux says EIO when the other side is closed
             break
         shown += chunk
+        if typed and QUESTION in shown:
+            os.write(ours, typed)
+            typed = b""
         if stop_after is not None and re.search(stop_after.encode(), shown):
             process.send_signal(signal.SIGINT)
             stop_after = None

@@ -1,6 +1,8 @@
 """The composition root: settings in, a wired run out."""
 
 from inference_forge.app.classify import run_classify
+from inference_forge.app.confirmation import costly_outlook
+from inference_forge.app.dry_run import Outlook, look_ahead
 from inference_forge.app.history import PastRun, PastRuns, RunState, past_runs
 from inference_forge.app.job import ClassifyJob, InputResult, Watcher
 from inference_forge.app.notices import Notices
@@ -12,12 +14,15 @@ __all__ = [
     "InputResult",
     "LearnedSecrets",
     "Notices",
+    "Outlook",
     "PastRun",
     "PastRuns",
     "Places",
     "RunState",
     "Watcher",
+    "costly_outlook",
     "key_names",
+    "look_ahead",
     "past_runs",
     "run_classify",
     "secrets_of",

@@ -28,6 +28,7 @@ if TYPE_CHECKING:
     from inference_forge.app.endpoints import Addresses
     from inference_forge.app.keys import KeyFinder, Keys
     from inference_forge.app.packing import Packing
+    from inference_forge.app.token_book import TokenBook
     from inference_forge.core.budget import Budget
     from inference_forge.core.taxonomy import Taxonomy
     from inference_forge.models import Usage
@@ -64,6 +65,7 @@ class Answering:
         address: method, host and path of its requests; empty when it sends none.
         endpoints: all that answer alike, when there are several.
         sharers: how many of them share what one server allows.
+        tokens: what is known of the tokens that its requests take; None where nobody counts.
     """
 
     name: str
@@ -75,6 +77,7 @@ class Answering:
     address: str = ""
     endpoints: tuple[Endpoint, ...] = ()
     sharers: int = 1
+    tokens: TokenBook | None = None
 
     def providers(self) -> list[Provider]:
         """Return everybody who may be asked; to be closed at the end."""
@@ -148,7 +151,7 @@ def open_answering(
         case "local":
             return _local(loaded, taxonomy, environ)
         case "simulated":
-            return _simulated(loaded.settings, warn)
+            return _simulated(loaded, warn)
         case _:
             return _hosted(loaded, environ, _Heard(note, warn), keys)
 
@@ -229,14 +232,16 @@ def _local(loaded: Loaded, taxonomy: Taxonomy, environ: Mapping[str, str]) -> An
     return Answering(LOCAL, LocalProvider.for_taxonomy(taxonomy), lambda _: free, notice)
 
 
-def _simulated(settings: Settings, warn: Callable[[str, str], None]) -> Answering:
+def _simulated(loaded: Loaded, warn: Callable[[str, str], None]) -> Answering:
     from inference_forge.adapters.providers.connect import connect  # noqa: PLC0415
+    from inference_forge.adapters.providers.prices import find_price  # noqa: PLC0415
     from inference_forge.adapters.simulator import (  # noqa: PLC0415
         simulated_preset,
         simulated_transport,
     )
     from inference_forge.core.simulation.plan_text import plan_from_text  # noqa: PLC0415
 
+    settings = loaded.settings
     plan = plan_from_text(settings.simulation or "", source="--simulation")
     provider = connect(
         simulated_preset(plan),
@@ -253,7 +258,7 @@ def _simulated(settings: Settings, warn: Callable[[str, str], None]) -> Answerin
     return Answering(
         SIMULATED,
         provider,
-        _pricing(own_price(settings)),
+        _pricing(own_price(settings) or find_price(SIMULATED, provider.model, loaded.prices)),
         "answers come from a simulation, not from a model",
         address=provider.address,
     )
@@ -277,7 +282,7 @@ def _hosted(
     keys = finder.find(preset, loaded, addresses)
     endpoints = _endpoints(settings, preset, addresses, keys, heard)
     first = endpoints[0].provider
-    price = own_price(settings) or find_price(preset.name, first.model)
+    price = own_price(settings) or find_price(preset.name, first.model, loaded.prices)
     return Answering(
         preset.name,
         first,

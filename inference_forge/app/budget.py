@@ -55,11 +55,21 @@ def open_budget(settings: Settings, answering: Sequence[Answering]) -> Budget | 
     return Budget(limits) if limits.is_limited else None
 
 
-def _most(text: str, answering: Sequence[Answering]) -> Money:
+def read_amount(text: str, flag: str) -> tuple[Decimal, str]:
+    """Return an amount and its currency, empty when none is named.
+
+    Raises:
+        SettingsError: it is none; the message names `flag`.
+    """
     match = _AMOUNT.fullmatch(text.strip())
     if match is None:
-        raise SettingsError(f"--max-cost: {text!r} is no amount; write it like 2.50 or 2.50 USD")
-    currency = (match[2] or _currency_of(answering[0])).upper()
+        raise SettingsError(f"{flag}: {text!r} is no amount; write it like 2.50 or 2.50 USD")
+    return Decimal(match[1]), (match[2] or "").upper()
+
+
+def _most(text: str, answering: Sequence[Answering]) -> Money:
+    amount, named = read_amount(text, "--max-cost")
+    currency = named or _currency_of(answering[0])
     for each in answering:
         own = _currency_of(each)
         if own not in ("", currency):
@@ -67,7 +77,7 @@ def _most(text: str, answering: Sequence[Answering]) -> Money:
                 f"--max-cost is in {currency}, but {each.provider.model} is paid in {own}: "
                 "give the amount in that currency"
             )
-    return Money(Decimal(match[1]), currency)
+    return Money(amount, currency)
 
 
 def _currency_of(answering: Answering) -> str:

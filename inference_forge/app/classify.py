@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import time
-from contextlib import AsyncExitStack, contextmanager, suppress
-from dataclasses import replace
+from contextlib import AsyncExitStack, asynccontextmanager, contextmanager, suppress
+from dataclasses import dataclass, replace
 from datetime import datetime
 from typing import TYPE_CHECKING
 
@@ -12,21 +12,18 @@ import anyio
 
 from inference_forge.adapters.cache import FileLeases, open_cache, open_temporary_cache
 from inference_forge.adapters.threads import DedicatedThread
-from inference_forge.app.answering import LOCAL, Choice, open_answering, open_fallback
-from inference_forge.app.budget import open_budget
+from inference_forge.app.answering import LOCAL
+from inference_forge.app.choosing import open_choice
 from inference_forge.app.deadline import seconds_until
 from inference_forge.app.history import recorded
 from inference_forge.app.input_run import InputRun
 from inference_forge.app.inputs import chosen_inputs
-from inference_forge.app.keys import KeyFinder
-from inference_forge.app.packing import open_packing
-from inference_forge.app.taxonomy_file import load_asked
 from inference_forge.errors import UsageError
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Sequence
-    from pathlib import Path
+    from collections.abc import AsyncIterator, Iterator, Sequence
 
+    from inference_forge.app.answering import Choice
     from inference_forge.app.inputs import Input
     from inference_forge.app.job import ClassifyJob, InputResult
     from inference_forge.ports import Leases, ResultCache
@@ -42,20 +39,9 @@ def run_classify(job: ClassifyJob) -> list[InputResult]:
     """
     # All that is read before the event loop runs may block.
     inputs = chosen_inputs(job.inputs, job.loaded.settings, job.notices.note)
-    asked = load_asked(job.loaded.settings)
-    taxonomy = asked.taxonomy
-    heard = (job.notices.note, job.notices.warn)
-    keys = KeyFinder(job.environ, job.secrets.learn, *heard)
-    answering = open_answering(job.loaded, taxonomy, job.environ, *heard, keys)
-    fallback = open_fallback(job.loaded, taxonomy, job.environ, *heard, keys)
+    choice = open_choice(job)
     deadline_s = seconds_until(job.loaded.settings.deadline, datetime.now().astimezone())
-    packing = open_packing(job.loaded.settings, taxonomy)
-    if packing is not None and any(each.name == LOCAL for each in (answering, fallback) if each):
-        job.notices.note("no_packing", "--pack does nothing for the built-in baseline: it is free")
-        packing = None
-    budget = open_budget(job.loaded.settings, [answering, fallback] if fallback else [answering])
-    choice = Choice(taxonomy, answering, fallback, packing, budget, asked.summary_words)
-    with recorded(job, answering) as watched:
+    with recorded(job, choice.answering) as watched:
         try:
             return anyio.run(_classify_all, watched, inputs, choice, deadline_s)
         except BaseExceptionGroup as group:
@@ -68,6 +54,31 @@ async def _classify_all(
 ) -> list[InputResult]:
     results: list[InputResult] = []
     stop_at_s = None if deadline_s is None else anyio.current_time() + deadline_s
+    async with _shared(job, choice) as shared:
+        cache, leases, worker = shared.cache, shared.leases, shared.worker
+        for number, input_ in enumerate(inputs, start=1):
+            with _telling_of(inputs[number:]):
+                result = await InputRun(job, input_, choice, cache, leases, worker, stop_at_s).run()
+            if result.stop is not None:
+                result = replace(result, not_begun=len(inputs) - number)
+            job.report(result)
+            results.append(result)
+            if result.stop is not None:
+                break
+    return results
+
+
+@dataclass(frozen=True, slots=True)
+class _Shared:
+    """What all inputs of a command use."""
+
+    cache: ResultCache
+    leases: Leases | None
+    worker: DedicatedThread
+
+
+@asynccontextmanager
+async def _shared(job: ClassifyJob, choice: Choice) -> AsyncIterator[_Shared]:
     async with AsyncExitStack() as stack:
         for answering in choice.all():
             for provider in answering.providers():
@@ -79,16 +90,10 @@ async def _classify_all(
         leases = await worker.run(lambda: _open_leases(job, choice))
         if leases is not None:
             stack.push_async_callback(worker.run, leases.close)
-        for number, input_ in enumerate(inputs, start=1):
-            with _telling_of(inputs[number:]):
-                result = await InputRun(job, input_, choice, cache, leases, worker, stop_at_s).run()
-            if result.stop is not None:
-                result = replace(result, not_begun=len(inputs) - number)
-            job.report(result)
-            results.append(result)
-            if result.stop is not None:
-                break
-    return results
+        if job.loaded.settings.cache:
+            for book in filter(None, (answering.tokens for answering in choice.all())):
+                stack.push_async_callback(worker.run, book.keep)
+        yield _Shared(cache, leases, worker)
 
 
 @contextmanager
@@ -113,7 +118,7 @@ def _open_cache(job: ClassifyJob) -> ResultCache:
         job.notices.note("no_cache", "--no-cache: a run that is interrupted cannot resume")
         return open_temporary_cache(clock=clock, on_warning=job.notices.warn)
     return open_cache(
-        _cache_directory(job),
+        job.cache_directory,
         clock=clock,
         ttl_s=settings.cache_ttl_s,
         on_warning=job.notices.warn,
@@ -129,12 +134,8 @@ def _open_leases(job: ClassifyJob, choice: Choice) -> Leases | None:
     if not job.loaded.settings.cache or not is_paid:
         return None
     with suppress(OSError):
-        return FileLeases(_cache_directory(job), warn=job.notices.warn)
+        return FileLeases(job.cache_directory, warn=job.notices.warn)
     return None
-
-
-def _cache_directory(job: ClassifyJob) -> Path:
-    return job.loaded.settings.cache_dir or job.places.cache
 
 
 def _single(group: BaseExceptionGroup[BaseException]) -> BaseException:

@@ -208,7 +208,7 @@ class _Recording:
         return self._job.watch(name, tally)
 
     def _report(self, result: InputResult) -> None:
-        counts = counts_of(result.tally, pending=result.counts.pending)
+        counts = counts_of(result.tally, pending=result.counts.pending, saved=result.savings)
         item = InputRecord(result.name, counts)
         if (published := result.published) is not None:
             item = replace(

@@ -15,6 +15,8 @@ from inference_forge.app.interrupts import stop_on_signal
 from inference_forge.app.job import InputResult
 from inference_forge.app.outputs import lock_outputs, open_outputs
 from inference_forge.app.wiring import Parts, build_pipeline
+from inference_forge.core.forecast import rates_of
+from inference_forge.core.savings import savings
 from inference_forge.engine.control import RunControl
 from inference_forge.engine.pipeline import RunCounts
 from inference_forge.errors import InputError, LimitReached, OutputError, TryLater
@@ -28,6 +30,7 @@ if TYPE_CHECKING:
     from inference_forge.app.answering import Choice
     from inference_forge.app.inputs import Input
     from inference_forge.app.job import ClassifyJob, Watcher
+    from inference_forge.core.savings import Savings
     from inference_forge.engine.pipeline import Pipeline
     from inference_forge.ports import (
         Leases,
@@ -114,7 +117,21 @@ class InputRun:
                 stop=None if stop is None else str(stop),
             )
         )
-        return InputResult(self.input.label, counts, tally, ended.published, stop, ended.partials)
+        return InputResult(
+            self.input.label,
+            counts,
+            tally,
+            ended.published,
+            stop,
+            ended.partials,
+            savings=self._savings(tally),
+        )
+
+    def _savings(self, tally: Tally) -> Savings | None:
+        answering = self.choice.answering
+        if answering.tokens is None:
+            return None
+        return savings(tally.answers, answering.tokens.models(), rates_of(answering.cost_of))
 
     async def _run_pipeline(
         self, control: RunControl, emit: Callable[[Event], None]

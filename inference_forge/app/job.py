@@ -15,6 +15,7 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from inference_forge.app.places import Places
+    from inference_forge.core.savings import Savings
     from inference_forge.engine.pipeline import RunCounts
     from inference_forge.errors import ForgeError
     from inference_forge.observe.tally import Tally
@@ -58,6 +59,7 @@ class InputResult:
         stop: why it stopped early, None when it did not.
         partials: unfinished files that a stopped run left; the next one replaces them.
         not_begun: further inputs that a stop left alone.
+        savings: what was saved against one request a row; None where tokens are not counted.
     """
 
     name: str
@@ -67,6 +69,7 @@ class InputResult:
     stop: ForgeError | None
     partials: tuple[Path, ...] = ()
     not_begun: int = 0
+    savings: Savings | None = None
 
     def exit_code(self, max_failure_rate: float) -> int:
         """Return the exit code that this input alone would give."""
@@ -115,3 +118,8 @@ class ClassifyJob:
     secrets: LearnedSecrets = field(default_factory=LearnedSecrets)
     run_id: str = field(default_factory=_new_run_id)
     command: Sequence[str] = ()
+
+    @property
+    def cache_directory(self) -> Path:
+        """Return where paid answers are kept."""
+        return self.loaded.settings.cache_dir or self.places.cache

@@ -97,7 +97,7 @@ def build_pipeline(parts: Parts) -> Pipeline:
         else:
             lanes.append(_lane(parts, answering, outage, wake))
             callers.append(_caller(parts, lanes[-1], parser, purse))
-    lookup = _lookup(parts, parser)
+    lookup = build_lookup(settings, parts.choice, parts.cache, parts.warn)
     router = Router(*callers)
     stages = Stages(
         source=parts.source,
@@ -201,7 +201,16 @@ def _lane(
         waking=wake.of(host, random.SystemRandom().uniform) if wake and host else None,
     )
     name = "the provider" if answering is parts.choice.answering else "the fallback provider"
-    return Lane(answering.provider, admission, health, answering.cost_of, name, answering.address)
+    learn = None if answering.tokens is None else answering.tokens.learner.on_answer
+    return Lane(
+        answering.provider,
+        admission,
+        health,
+        answering.cost_of,
+        name,
+        answering.address,
+        learn=learn,
+    )
 
 
 def _breaker_config(settings: Settings) -> BreakerConfig:
@@ -227,27 +236,28 @@ def pacing_limits(settings: Settings, answering: Answering) -> PacingLimits:
     )
 
 
-def _fingerprinter(parts: Parts, answering: Answering) -> Fingerprinter:
+def _fingerprinter(settings: Settings, choice: Choice, answering: Answering) -> Fingerprinter:
     provider = answering.provider
     generation = provider.generation
-    if parts.choice.packing is not None and parts.settings.cache_mode is CacheMode.STRICT:
+    if choice.packing is not None and settings.cache_mode is CacheMode.STRICT:
         generation = {**generation, "packed": True}
-    return Fingerprinter(
-        taxonomy=parts.choice.taxonomy, model=provider.model, generation=generation
-    )
+    return Fingerprinter(taxonomy=choice.taxonomy, model=provider.model, generation=generation)
 
 
-def _lookup(parts: Parts, parser: AnswerParser) -> Lookup:
-    fallback = parts.choice.fallback
+def build_lookup(
+    settings: Settings, choice: Choice, cache: ResultCache, warn: Callable[[str, str], None]
+) -> Lookup:
+    """Return what finds out which rows have their answer in the cache."""
+    fallback = choice.fallback
     return Lookup(
-        cache=parts.cache,
-        fingerprinter=_fingerprinter(parts, parts.choice.answering),
-        fallback=_fingerprinter(parts, fallback) if fallback is not None else None,
-        parser=parser,
-        taxonomy=parts.choice.taxonomy,
+        cache=cache,
+        fingerprinter=_fingerprinter(settings, choice, choice.answering),
+        fallback=None if fallback is None else _fingerprinter(settings, choice, fallback),
+        parser=AnswerParser(choice.taxonomy),
+        taxonomy=choice.taxonomy,
         # --refresh takes no answer from before this run, but does not ask twice within it.
-        not_before=time.time() if parts.settings.refresh else 0.0,  # noqa: TID251
-        warn=parts.warn,
+        not_before=time.time() if settings.refresh else 0.0,  # noqa: TID251
+        warn=warn,
     )
 
 

@@ -18,14 +18,17 @@ from inference_forge.cli.debugging import (
 )
 from inference_forge.cli.failing import reports_errors
 from inference_forge.cli.options import with_settings
-from inference_forge.cli.streams import say
+from inference_forge.cli.streams import say, show
+from inference_forge.errors import UsageError
 from inference_forge.settings import PROJECT_FILE, ProgressStyle, Settings, load_settings
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Sequence
 
-    from inference_forge.app import InputResult, Notices, Watcher
+    from inference_forge.app import ClassifyJob, InputResult, Notices, Watcher
     from inference_forge.observe.tally import Tally
+
+STDIN = "-"
 
 
 def _classify(
@@ -37,6 +40,21 @@ def _classify(
             show_default=False,
         ),
     ],
+    *,
+    is_dry_run: Annotated[
+        bool,
+        typer.Option(
+            "--dry-run",
+            help="Say what a run would send and cost; send nothing, write nothing.",
+            show_default=False,
+        ),
+    ] = False,
+    is_agreed: Annotated[
+        bool,
+        typer.Option(
+            "--yes", "-y", help="Do not ask, whatever a run will cost.", show_default=False
+        ),
+    ] = False,
     flags: dict[str, Any],
 ) -> None:
     """Give every ticket of INPUT a category, a priority and a one-line summary.
@@ -83,10 +101,64 @@ def _classify(
         command=("forge", *sys.argv[1:]),
     )
     hide_learned(job.secrets)
+    if is_dry_run:
+        _show_outlook(job)
+        return
+    if not is_agreed and _can_ask(inputs):
+        _ask_first(job)
     results = run_classify(job)
     _report_stop(results[-1], settings)
     _tell_rest(notices, results, settings)
     _exit(results, settings)
+
+
+def _show_outlook(job: ClassifyJob) -> None:
+    """Print what a run would do."""
+    from inference_forge.app import look_ahead  # noqa: PLC0415
+    from inference_forge.cli.outlook import outlook_lines  # noqa: PLC0415
+
+    if STDIN in job.inputs and not job.loaded.settings.quiet:
+        say("standard input is read to its end")
+    outlook = look_ahead(job)
+    _tell_notices(job.notices, job.loaded.settings)
+    for line in outlook_lines(outlook):
+        show(line)
+    if not job.loaded.settings.quiet:
+        say("dry run: nothing was sent, nothing was written")
+
+
+def _can_ask(inputs: Sequence[str]) -> bool:
+    """Tell whether somebody sits there who can answer: never in a script, a pipe or cron."""
+    is_there = sys.stdin is not None and sys.stdin.isatty() and sys.stderr.isatty()
+    return is_there and STDIN not in inputs
+
+
+def _ask_first(job: ClassifyJob) -> None:
+    """Ask about a run that costs much; return when it is to go on.
+
+    Raises:
+        typer.Exit: it is not; nothing was sent.
+    """
+    from inference_forge.app import costly_outlook  # noqa: PLC0415
+    from inference_forge.cli.outlook import outlook_lines  # noqa: PLC0415
+
+    outlook = costly_outlook(job)
+    if outlook is None:
+        return
+    for line in outlook_lines(outlook):
+        say(line)
+    typer.echo("forge: Go on? [y/N] ", nl=False, err=True)
+    try:
+        answer = sys.stdin.readline().strip().lower()
+    except KeyboardInterrupt:
+        typer.echo(err=True)
+        raise
+    if answer not in {"y", "yes"}:
+        say(
+            "not started: nothing was sent, nothing was written; --yes goes on without asking, "
+            "--confirm-above AMOUNT asks from there on"
+        )
+        raise typer.Exit(UsageError.exit_code)
 
 
 def _binary_stdin() -> BinaryIO | None:
@@ -156,10 +228,13 @@ def _report_stop(result: InputResult, settings: Settings) -> None:
 
 def _tell_rest(notices: Notices, results: list[InputResult], settings: Settings) -> None:
     """Print what came up after the last input; after a stop its reason stays the last line."""
+    if results[-1].stop is None:
+        _tell_notices(notices, settings)
+
+
+def _tell_notices(notices: Notices, settings: Settings) -> None:
     from inference_forge.cli.display import NoticeLines, notice_of  # noqa: PLC0415
 
-    if results[-1].stop is not None:
-        return
     if settings.quiet or settings.progress is ProgressStyle.NONE:
         notices.pass_on(NoticeLines(sys.stderr).on_event)
     else:

@@ -220,6 +220,7 @@ def _figures(counts: Counts) -> list[tuple[str, str]]:
         ("requests", f"{counts.requests:,}"),
         ("tokens", f"{tokens:,} ({counts.prompt_tokens:,} in)"),
         ("cost", _cost(counts)),
+        *([("saved", saved)] if (saved := _saved(counts)) else []),
     ]
 
 
@@ -247,6 +248,18 @@ def _cost(counts: Counts) -> str:
         parts.append("unknown")
     known = " + ".join(parts) or "0"
     return f"{known} (estimate)" if counts.is_estimate and counts.cost else known
+
+
+def _saved(counts: Counts) -> str:
+    """Return what was saved, empty when nothing was."""
+    levers = {
+        "cache": counts.saved_by_cache,
+        "coalescing": counts.saved_by_coalescing,
+        "packing": counts.saved_by_packing,
+    }
+    parts = [f"{name} ~{tokens:,} tokens" for name, tokens in levers.items() if tokens]
+    costs = [f"~{money(Decimal(a), currency)}" for currency, a in counts.saved_cost.items()]
+    return ", ".join(parts) + (f" ({' + '.join(costs)})" if costs else "")
 
 
 def _local(moment: str) -> str:

@@ -13,10 +13,15 @@ if TYPE_CHECKING:
     from decimal import Decimal
 
     from inference_forge.app import InputResult
+    from inference_forge.core.savings import Savings, Spared
     from inference_forge.observe.tally import Tally
 
 MAX_ENDPOINTS: Final = 8
 """So many servers or keys are named in the summary."""
+
+
+WORTH_PACKING: Final = 0.3
+"""Share of the bill from which a hint is worth a line."""
 
 
 def duration(seconds: float) -> str:
@@ -95,6 +100,7 @@ _CHANGES: Final = {"cleaned": tuple(Cleaning), "redacted": tuple(Redaction), "cu
 def summary_lines(result: InputResult) -> list[str]:
     """Return the final summary, one line a fact."""
     rows = _summary_rows(result.tally)
+    place = len(rows)
     published = result.published
     if published is not None:
         rows.append(("results", str(published.results or "standard output")))
@@ -102,8 +108,36 @@ def summary_lines(result: InputResult) -> list[str]:
             rows.append(("failures", str(published.failures)))
         if published.pending is not None:
             rows.append(("pending", str(published.pending)))
+    if result.savings is not None:
+        rows[place:place] = saved_rows(result.savings)
     rows += [("partial", f"{path}, replaced by the next run") for path in result.partials]
     return [f"{name:<10}  {value}" for name, value in rows]
+
+
+def saved_rows(savings: Savings) -> list[tuple[str, str]]:
+    """Return what was saved, and what more could be."""
+    levers = (
+        ("cache", savings.cache),
+        ("coalescing", savings.coalescing),
+        ("packing", savings.packing),
+    )
+    parts = [f"{name} {_spared(spared)}" for name, spared in levers if spared.tokens]
+    rows = [("saved", f"{', '.join(parts)}, against one call a row")] if parts else []
+    if savings.packing_share > WORTH_PACKING:
+        rows.append(("next", packing_hint(savings.packing_share)))
+    return rows
+
+
+def packing_hint(share: float) -> str:
+    """Return what packing would save."""
+    return f"--pack would save about {share:.0%} of such a run"
+
+
+def _spared(spared: Spared) -> str:
+    tokens = f"~{spared.tokens:,} tokens"
+    if spared.cost is None or not spared.cost.amount:
+        return tokens
+    return f"{tokens} (~{money(spared.cost.amount, spared.cost.currency)})"
 
 
 def stop_line(result: InputResult, *, keeps_answers: bool) -> str:

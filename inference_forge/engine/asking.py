@@ -206,6 +206,9 @@ class Asker:
             self._lane.admission.release(slot)
             raise
         self._purse.settle(state, answer.usage, self._lane.cost_of)
+        if self._lane.learn is not None:
+            latency_s = self._clock() - began_s
+            self._lane.learn(state.request, answer.usage, latency_s, is_again=state.is_again)
         state.usage += answer.usage
         state.answer = answer
         try:

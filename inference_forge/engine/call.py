@@ -190,6 +190,7 @@ class Caller:
         state = RequestState(request, attempts)
         if carried is not None:
             state.active_s = carried.active_s
+            state.is_again = True
             if self._lane.health.is_proven:
                 # Tickets under way go before those that never started.
                 state.kind = TryKind.REPAIR

@@ -12,7 +12,7 @@ if TYPE_CHECKING:
     from inference_forge.core.packing.reading import LineRead
     from inference_forge.engine.admission import Admission
     from inference_forge.engine.request_state import RequestState
-    from inference_forge.models import ModelAnswer, Money, Outcome, Spending, Usage
+    from inference_forge.models import ModelAnswer, ModelRequest, Money, Outcome, Spending, Usage
     from inference_forge.ports import Provider
 
 
@@ -31,6 +31,22 @@ class CallLimits:
     ticket_deadline_s: float = 600.0
 
 
+class Learn(Protocol):
+    """Takes note of what an answer took."""
+
+    def __call__(
+        self, request: ModelRequest, usage: Usage, latency_s: float, *, is_again: bool
+    ) -> None:
+        """Learn from an answer.
+
+        Arguments:
+            request: what was asked.
+            usage: what the provider reported.
+            latency_s: how long it took.
+            is_again: the request mends what another one left without a usable answer.
+        """
+
+
 @dataclass(frozen=True, slots=True)
 class Lane:
     """One provider with the gate in front of it and what it costs.
@@ -39,6 +55,7 @@ class Lane:
         name: what messages call it.
         address: method, host and path of its requests; empty when it sends none.
         endpoint: which of several that answer alike; empty when it is the only one.
+        learn: told of every answer; None when nobody listens.
     """
 
     provider: Provider
@@ -48,6 +65,7 @@ class Lane:
     name: str = "the provider"
     address: str = ""
     endpoint: str = ""
+    learn: Learn | None = None
 
 
 @dataclass(frozen=True, slots=True)

@@ -44,11 +44,13 @@ class OutcomeBook:
         outcome: Outcome | None = known.hit
         if outcome is not None:
             self._hits += 1
+            self._hit_chars += len(known.ticket.text)
         else:
             outcome = self.flight.settled(known.key)
             if outcome is None:
                 return None
             self._coalesced += 1
+            self._coalesced_chars += len(known.ticket.text)
         self._count(outcome, known.complexity)
         return ResolvedRow(
             known.ticket, outcome, known.complexity, cache_hit=True, spending=_NOTHING_SPENT
@@ -60,14 +62,17 @@ class OutcomeBook:
         match item:
             case Answered(result=result):
                 outcome, spending = result.outcome, result.spending
-                self._emit(TicketFinished(known.complexity, _code(outcome), spending))
+                chars = len(known.ticket.text)
+                self._emit(TicketFinished(known.complexity, _code(outcome), spending, chars))
             case Found(hit=hit):
                 outcome, spending = hit, _NOTHING_SPENT
                 self._hits += 1
+                self._hit_chars += len(known.ticket.text)
             case _:
                 assert_never(item)
         followers = self.flight.settle(known.key, outcome)
         self._coalesced += len(followers)
+        self._coalesced_chars += sum(len(ticket.text) for ticket in followers)
         for _ in range(1 + len(followers)):
             self._count(outcome, known.complexity)
         leader = ResolvedRow(
@@ -97,6 +102,8 @@ class OutcomeBook:
                 coalesced=self._coalesced,
                 by_complexity=self._by_complexity,
                 failures=self._failures,
+                hit_chars=self._hit_chars,
+                coalesced_chars=self._coalesced_chars,
             )
         )
         self._start_block()
@@ -105,6 +112,8 @@ class OutcomeBook:
         self._classified = 0
         self._hits = 0
         self._coalesced = 0
+        self._hit_chars = 0
+        self._coalesced_chars = 0
         self._by_complexity: Counter[Complexity] = Counter()
         self._failures: Counter[str] = Counter()
 

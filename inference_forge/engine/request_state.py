@@ -30,6 +30,7 @@ class RequestState:
         is_refused: whether its last try was refused for what it asks.
         names: what it calls its tickets; None when it is about one.
         active_s: seconds that count against the tickets' deadline.
+        is_again: whether the request mends what another one left without a usable answer.
     """
 
     request: ModelRequest
@@ -44,6 +45,7 @@ class RequestState:
     reserved: Amount | None = None
     is_refused: bool = False
     names: PackNames | None = None
+    is_again: bool = False
 
 
 def kind_of(error: ProviderError | AnswerError | None) -> str:

@@ -107,6 +107,7 @@ class Verdicts:
         if state.repaired is None:
             return GiveUp(Failure(error.code, error.detail, state.attempts.spent))
         state.kind = TryKind.REPAIR
+        state.is_again = True
         text = state.answer.text if state.answer else ""
         state.request = state.repaired(state.request, text, step.error)
         return step

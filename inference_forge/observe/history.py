@@ -7,6 +7,8 @@ from datetime import UTC
 from decimal import Decimal
 from typing import TYPE_CHECKING, Final
 
+from inference_forge.core.savings import Savings, Spared
+
 if TYPE_CHECKING:
     from collections.abc import Mapping
     from datetime import datetime
@@ -38,6 +40,11 @@ class Counts:
         is_estimate: True when the provider did not report all tokens.
         cost: amounts by currency, as exact decimals in text.
         has_unknown_cost: True when a part of the cost is unknown.
+        saved_by_cache: tokens saved by answers of earlier runs, against one request a row; like
+            all savings an estimate.
+        saved_by_coalescing: tokens saved by rows that shared a call.
+        saved_by_packing: tokens saved by tickets that shared a request.
+        saved_cost: what the three came to, by currency.
     """
 
     read: int = 0
@@ -52,19 +59,29 @@ class Counts:
     is_estimate: bool = False
     cost: Mapping[str, str] = field(default_factory=dict)
     has_unknown_cost: bool = False
+    saved_by_cache: int = 0
+    saved_by_coalescing: int = 0
+    saved_by_packing: int = 0
+    saved_cost: Mapping[str, str] = field(default_factory=dict)
 
     def __add__(self, other: Counts) -> Counts:
         """Return the counts of both; costs are added by currency."""
-        cost = {currency: Decimal(amount) for currency, amount in self.cost.items()}
-        for currency, amount in other.cost.items():
-            cost[currency] = cost.get(currency, Decimal(0)) + Decimal(amount)
         names = [item.name for item in fields(Counts) if item.type == "int"]
         return Counts(
             **{name: getattr(self, name) + getattr(other, name) for name in names},
             is_estimate=self.is_estimate or other.is_estimate,
-            cost={currency: str(amount) for currency, amount in cost.items()},
+            cost=_sum(self.cost, other.cost),
+            saved_cost=_sum(self.saved_cost, other.saved_cost),
             has_unknown_cost=self.has_unknown_cost or other.has_unknown_cost,
         )
+
+
+def _sum(one: Mapping[str, str], other: Mapping[str, str]) -> dict[str, str]:
+    """Return amounts by currency, added up."""
+    both = {currency: Decimal(amount) for currency, amount in one.items()}
+    for currency, amount in other.items():
+        both[currency] = both.get(currency, Decimal(0)) + Decimal(amount)
+    return {currency: str(amount) for currency, amount in both.items()}
 
 
 @dataclass(frozen=True, slots=True)
@@ -147,13 +164,15 @@ class Records:
     broken: int = 0
 
 
-def counts_of(tally: Tally, *, pending: int) -> Counts:
+def counts_of(tally: Tally, *, pending: int, saved: Savings | None = None) -> Counts:
     """Return what a tally counted.
 
     Arguments:
         tally: of one input.
         pending: rows read that have no written outcome.
+        saved: what was saved, where that is known.
     """
+    saved = saved or Savings(Spared(), Spared(), Spared())
     return Counts(
         read=tally.read,
         classified=tally.classified,
@@ -168,6 +187,14 @@ def counts_of(tally: Tally, *, pending: int) -> Counts:
         # What is free has no currency; what cost no tokens has no unknown price.
         cost={currency: str(amount) for currency, amount in tally.cost.items() if currency},
         has_unknown_cost=tally.has_unknown_cost and tally.usage.total_tokens > 0,
+        saved_by_cache=saved.cache.tokens,
+        saved_by_coalescing=saved.coalescing.tokens,
+        saved_by_packing=saved.packing.tokens,
+        saved_cost={
+            total.currency: f"{total.amount:f}"
+            for total in (saved.total_cost,)
+            if total is not None and total.currency
+        },
     )
 
 

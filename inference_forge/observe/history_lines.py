@@ -146,12 +146,16 @@ def _moment(text: str | None) -> Any:
 
 def _counts(data: Mapping[str, Any]) -> Counts:
     found = _mapping(_of(data, "counts", dict, {}))
-    cost = {str(k): _amount(v) for k, v in _mapping(_of(found, "cost", dict, {})).items()}
+    amounts = {
+        name: {str(k): _amount(v) for k, v in _mapping(_of(found, name, dict, {})).items()}
+        for name in ("cost", "saved_cost")
+    }
     kinds = {"int": int, "bool": bool}
     plain = [item for item in fields(Counts) if item.type in kinds]
     return Counts(
         **{item.name: _of(found, item.name, kinds[str(item.type)], item.default) for item in plain},
-        cost=cost,
+        cost=amounts["cost"],
+        saved_cost=amounts["saved_cost"],
     )
 
 

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Final
 from inference_forge.core.calls_left import CallsLeft
 from inference_forge.core.eta import EtaEstimator
 from inference_forge.core.quantiles import Quantiles
+from inference_forge.core.savings import Answers
 from inference_forge.events import (
     BatchStarted,
     BreakerChanged,
@@ -49,6 +50,10 @@ class Tally:
         packed: the tickets of these tries.
         by_endpoint: tries by server or key, where there are several.
         waking: servers that are waited for, and since when.
+        asked: tickets that needed calls, by complexity.
+        asked_chars: characters of their texts.
+        hit_chars: characters of the texts answered from the cache.
+        coalesced_chars: characters of the texts that shared another row's call.
     """
 
     clock: Callable[[], float]
@@ -64,6 +69,10 @@ class Tally:
     tries: int = 0
     packed: int = 0
     packs: int = 0
+    asked: Counter[Complexity] = field(default_factory=Counter)
+    asked_chars: int = 0
+    hit_chars: int = 0
+    coalesced_chars: int = 0
     throttled: int = 0
     in_flight: int = 0
     limit: int = 0
@@ -110,6 +119,21 @@ class Tally:
         if not self.tries:
             return left / self.rate_per_s if self.rate_per_s else None
         return self._eta.left_s(self._calls.left(self.total), self.clock())
+
+    @property
+    def answers(self) -> Answers:
+        """Return what is known of the rows that got an answer."""
+        return Answers(
+            hits=self.cache_hits,
+            hit_chars=self.hit_chars,
+            coalesced=self.coalesced,
+            coalesced_chars=self.coalesced_chars,
+            asked=self.asked,
+            asked_chars=self.asked_chars,
+            requests=self.tries,
+            packs=self.packs,
+            usage=self.usage,
+        )
 
     def on_event(self, event: Event) -> None:
         """Count `event`."""
@@ -184,6 +208,8 @@ class Tally:
         self.failed += event.failed
         self.cache_hits += event.cache_hits
         self.coalesced += event.coalesced
+        self.hit_chars += event.hit_chars
+        self.coalesced_chars += event.coalesced_chars
         self.by_complexity.update(event.by_complexity or {})
         self.failures.update(event.failures or {})
 
@@ -216,6 +242,8 @@ class Tally:
     def _on_ticket(self, event: TicketFinished) -> None:
         self._calls.on_finished(event.complexity)
         self._eta.on_ticket(event.complexity)
+        self.asked[event.complexity] += 1
+        self.asked_chars += event.chars
         spending = event.spending
         self.usage += spending.usage
         if spending.cost is None:

@@ -24,6 +24,7 @@ from inference_forge.settings.loading import (
     parse_duration,
     specs,
 )
+from inference_forge.settings.prices import PriceTable
 from inference_forge.settings.tables import ProviderTable, ProviderTables
 
 __all__ = [
@@ -37,6 +38,7 @@ __all__ = [
     "OnLong",
     "Order",
     "Origin",
+    "PriceTable",
     "ProgressStyle",
     "ProviderTable",
     "ProviderTables",

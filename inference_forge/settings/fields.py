@@ -38,6 +38,10 @@ class Settings(AskingSettings):
         int | None, Ge(1), Doc("Most tokens in and out, of all requests.", MONEY)
     ] = None
     max_requests: Annotated[int | None, Ge(1), Doc("Most requests sent.", MONEY)] = None
+    confirm_above: Annotated[
+        str,
+        Doc("On a terminal, ask before a run that is estimated to cost more.", MONEY),
+    ] = "1.00"
     price_in: Annotated[
         float | None, Ge(0), Doc("Price of a million input tokens.", MONEY, shown_default="table")
     ] = None

@@ -21,6 +21,7 @@ from inference_forge.settings.allowed import ALLOW, AllowList, allow_list
 from inference_forge.settings.choices import choices_in, chosen
 from inference_forge.settings.doc import Doc
 from inference_forge.settings.fields import Settings
+from inference_forge.settings.prices import PRICES, PriceTable, price_tables
 from inference_forge.settings.tables import TABLES, ProviderTables, provider_tables
 from inference_forge.settings.wording import requirement
 
@@ -74,12 +75,14 @@ class Loaded:
         origins: where each was set, by attribute.
         providers: the tables that describe providers.
         allowed: every list of models that may be asked; a model must be on all.
+        prices: what models cost, as files say; a later table wins.
     """
 
     settings: Settings
     origins: Mapping[str, Origin] = field(default_factory=dict)
     providers: ProviderTables = field(default_factory=ProviderTables)
     allowed: tuple[AllowList, ...] = ()
+    prices: tuple[PriceTable, ...] = ()
 
     def origin(self, attribute: str) -> Origin:
         """Return where `attribute` was set."""
@@ -122,6 +125,10 @@ def load_settings(
         *provider_tables(own.pop(TABLES, {}), str(user_file), is_project=False),
         *provider_tables(project.pop(TABLES, {}), str(project_file), is_project=True),
     )
+    prices = (
+        *price_tables(own.pop(PRICES, {}), str(user_file)),
+        *price_tables(project.pop(PRICES, {}), str(project_file)),
+    )
     layers = [
         (Origin.USER_FILE, str(user_file), _from_file(user_file, own)),
         (Origin.PROJECT_FILE, str(project_file), _from_file(project_file, project)),
@@ -140,7 +147,7 @@ def load_settings(
     settings = _validated(values, places)
     _check_limit(settings, places)
     providers = ProviderTables(tables, str(user_file)) if user_file else ProviderTables(tables)
-    return Loaded(settings, origins, providers, allowed)
+    return Loaded(settings, origins, providers, allowed, prices)
 
 
 def parse_duration(text: str) -> float:
@@ -183,7 +190,7 @@ def _from_file(path: Path | None, data: Mapping[str, Any]) -> dict[str, Any]:
     for key, value in data.items():
         name = key.replace("-", "_")
         if name not in by_key:
-            known = {*by_key, TABLES}
+            known = {*by_key, TABLES, PRICES}
             raise SettingsError(f"{path}: unknown setting {key!r}{_nearest(name, known)}")
         if isinstance(value, dict) and by_key[name] == "provider":
             raise SettingsError(

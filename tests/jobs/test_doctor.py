@@ -44,6 +44,7 @@ from inference_forge.jobs.doctor.refusals import advice_on
 from inference_forge.jobs.doctor.storage import check_cache, check_directory
 from inference_forge.models import CacheEntry, Finish, ModelAnswer, Usage
 from inference_forge.settings import load_settings
+from inference_forge.settings.prices import price_tables
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -872,6 +873,11 @@ def test_what_the_call_cost() -> None:
     sarvam = account(preset=SARVAM, model="sarvam-105b")
     spent = latency(sarvam, 0.5, answered("", prompt_tokens=1000), 60)
     assert spent.found == "0.50 s for the one call (1,000 tokens, 0.02928 INR)"
+    own = price_tables(
+        {"sarvam": {"sarvam-105b": {"currency": "INR", "prompt": 1, "completion": 1}}}, "f.toml"
+    )
+    cheap = latency(replace(sarvam, prices=own), 0.5, answered("", prompt_tokens=1000), 60)
+    assert cheap.found == "0.50 s for the one call (1,000 tokens, 0.001 INR)"
     slow = latency(account(), 31, answered("", is_estimate=True), 60)
     assert (slow.status, slow.found) == (
         Status.WARN,

@@ -40,7 +40,8 @@ START = RunRecord(
 COUNTS = Counts(
     read=5, classified=3, failed=1, cache_hits=1, coalesced=1, pending=1, requests=4,
     prompt_tokens=10, completion_tokens=2, is_estimate=True, cost={"USD": "0.10"},
-    has_unknown_cost=True,
+    has_unknown_cost=True, saved_by_cache=7, saved_by_coalescing=8, saved_by_packing=9,
+    saved_cost={"USD": "0.02"},
 )  # fmt: skip
 END = replace(
     START,
@@ -83,6 +84,7 @@ WRONG: tuple[dict[str, Any], ...] = (
     {"duration_s": float("nan")}, {"duration_s": float("inf")},
     {"duration_s": 10**400}, {"command": "forge"}, {"command": [1]}, {"inputs": [None]},
     {"counts": []}, {"counts": {"read": 1.5}}, {"counts": {"cost": {"USD": 1}}},
+    {"counts": {"saved_cost": {"USD": 1}}}, {"counts": {"saved_by_cache": "1"}},
     {"counts": {"cost": {"USD": "much"}}}, {"counts": {"cost": {"USD": "NaN"}}},
     {"by_input": [1]}, {"by_input": [{}]}, {"by_input": [{"name": "x", "stop": 1}]},
 )  # fmt: skip

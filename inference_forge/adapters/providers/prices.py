@@ -1,17 +1,43 @@
-"""The small price table beside this module."""
+"""What models cost: the user's tables, the small one beside this module, an optional package."""
 
 from __future__ import annotations
 
 import importlib.resources
 import tomllib
 from decimal import Decimal
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
+from inference_forge.adapters.providers.more_prices import find_more
 from inference_forge.core.cost import Price
 
+if TYPE_CHECKING:
+    from collections.abc import Sequence
 
-def find_price(provider: str, model: str) -> Price | None:
-    """Return the price of `model` at `provider`, None when it is not in the table."""
+    from inference_forge.settings import PriceTable
+
+
+def find_price(provider: str, model: str, own: Sequence[PriceTable] = ()) -> Price | None:
+    """Return the price of `model` at `provider`, None when it is unknown.
+
+    Arguments:
+        provider: by name.
+        model: by its exact name.
+        own: tables of settings files, which win; the last that fits counts.
+    """
+    for table in reversed(own):
+        if table.provider == provider and model in table.models:
+            return Price(
+                table.currency,
+                table.prompt,
+                table.cached,
+                table.completion,
+                table.source,
+                table.max_prompt_tokens,
+            )
+    return _packaged(provider, model) or find_more(provider, model)
+
+
+def _packaged(provider: str, model: str) -> Price | None:
     entries = _table().get(provider, {})
     entry = entries.get(model) or next(
         (entry for entry in entries.values() if model in entry.get("also", ())), None
@@ -28,9 +54,10 @@ def find_price(provider: str, model: str) -> Price | None:
     )
 
 
-def priced_models(provider: str) -> tuple[str, ...]:
-    """Return the models of `provider` whose price is known, in the table's order."""
-    return tuple(_table().get(provider, {}))
+def priced_models(provider: str, own: Sequence[PriceTable] = ()) -> tuple[str, ...]:
+    """Return the models of `provider` whose price is in a table, the packaged ones first."""
+    told = [name for table in own if table.provider == provider for name in table.models]
+    return tuple(dict.fromkeys([*_table().get(provider, {}), *told]))
 
 
 def _table() -> dict[str, Any]:

@@ -27,7 +27,7 @@ if TYPE_CHECKING:
     from inference_forge.app.keys import KeyFinder, Keys
     from inference_forge.core.taxonomy import Taxonomy
     from inference_forge.jobs.doctor.findings import Finding
-    from inference_forge.settings import Loaded
+    from inference_forge.settings import Loaded, PriceTable
 
 _ANY_MODEL: Final = "any"
 """Stands in for a model that is not chosen yet, while the key is looked at."""
@@ -45,6 +45,7 @@ class Account:
         model: None when the user must still choose.
         api_key: None when there is none and none is needed.
         label: which of several; empty when there is one.
+        prices: what models cost, as settings files say.
     """
 
     preset: Preset
@@ -52,6 +53,7 @@ class Account:
     model: str | None
     api_key: ApiKey | None
     label: str = ""
+    prices: tuple[PriceTable, ...] = ()
 
     @property
     def server(self) -> str:
@@ -126,14 +128,14 @@ def check_hosted(loaded: Loaded, taxonomy: Taxonomy, keys: KeyFinder) -> Account
         blocking = _check_key(loaded, taxonomy, preset, keys)
     if blocking is not None:
         return AccountCheck((*findings, blocking))
-    accounts = _accounts(preset, model, addresses, keys.find(preset, loaded, addresses))
+    accounts = _accounts(preset, model, addresses, keys.find(preset, loaded, addresses), loaded)
     for account in accounts:
         findings += _check_encryption(account)
     return AccountCheck(tuple(findings), accounts)
 
 
 def _accounts(
-    preset: Preset, model: str | None, addresses: Addresses, keys: Keys
+    preset: Preset, model: str | None, addresses: Addresses, keys: Keys, loaded: Loaded
 ) -> tuple[Account, ...]:
     """Return one account for each address, or for each key at one address."""
     # What a run would ask for was told above: a server that is asked without a key may do without.
@@ -146,7 +148,7 @@ def _accounts(
     for number in range(count):
         url = urls[number % len(urls)]
         label = "" if count == 1 else f"key {number + 1}" if len(urls) == 1 else url
-        account = Account(preset, url, model, keys.for_address(number))
+        account = Account(preset, url, model, keys.for_address(number), prices=loaded.prices)
         found.append(replace(account, label=account.server if label == url else label))
     return tuple(found)
 

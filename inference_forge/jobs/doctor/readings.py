@@ -101,7 +101,7 @@ def structured_output(mode: str, answer: ModelAnswer, *, is_adapted: bool = Fals
 
 def latency(account: Account, seconds: float, answer: ModelAnswer, timeout_s: float) -> Finding:
     """Return how long the call took and what it cost."""
-    price = find_price(account.preset.name, account.model or "")
+    price = find_price(account.preset.name, account.model or "", account.prices)
     cost = cost_of(answer.usage, price)
     spent = "no price known" if cost is None else f"{cost.amount:f} {cost.currency}"
     tokens = f"{answer.usage.total_tokens:,} tokens"

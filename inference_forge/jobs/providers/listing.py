@@ -166,7 +166,7 @@ def _standing(preset: Preset, job: ProvidersJob) -> _Standing:
         base_url=preset.base_url,
         rpm=preset.rpm,
         tpm=preset.tpm,
-        priced_models=priced_models(preset.name),
+        priced_models=priced_models(preset.name, job.loaded.prices),
         source=preset.source,
     )
     return _Standing(row, preset, api_key)
@@ -249,6 +249,7 @@ def price_in_words(row: Listed) -> str:
     if row.is_free:
         return "free"
     if row.default_model is not None:
-        return "known" if find_price(row.name, row.default_model) else "unknown"
+        is_known = row.default_model in row.priced_models
+        return "known" if is_known or find_price(row.name, row.default_model) else "unknown"
     count = len(row.priced_models)
     return f"of {count} model{'' if count == 1 else 's'}" if count else "unknown"
