@@ -87,7 +87,7 @@ class KeyFinder:
                 are not as many keys as addresses.
         """
         source = self._source(loaded)
-        self._check_preset(preset, source)
+        self._check_preset(preset, addresses, source)
         if source is None:
             value = self.environ.get(preset.key_env)
             if not value:
@@ -101,12 +101,19 @@ class KeyFinder:
         _check_number(found, addresses)
         return found
 
-    def _check_preset(self, preset: Preset, source: KeySource | None) -> None:
+    def _check_preset(self, preset: Preset, addresses: Addresses, source: KeySource | None) -> None:
         """Send no key to a provider that a project's file describes."""
         value = self.environ.get(preset.key_env)
         if preset.distrust and (source is not None or value or preset.requires_key):
             advice = f", else unset {preset.key_env}" if value and source is None else ""
             raise SettingsError(f"{preset.distrust}{advice}")
+        if source is not None and not preset.is_address_own and not addresses.is_own:
+            # A table without a key_env is distrusted by nobody, since it names no variable.
+            raise SettingsError(
+                f"./forge.toml says where {preset.name} is, and {source.place} would be sent "
+                "there; if that is right, say so with --base-url, or move the table to your own "
+                "settings file"
+            )
 
     def _source(self, loaded: Loaded) -> KeySource | None:
         settings = loaded.settings

@@ -171,6 +171,33 @@ def test_a_project_file_sends_no_key_elsewhere(tmp_path: Path, setting: str) -> 
             assert Found().find(settings).keys == ()
 
 
+@pytest.mark.parametrize(
+    ("table", "said"),
+    [
+        (f'[providers.openai]\nbase_url = "{A}"', "changes base_url of openai"),
+        ('[providers.openai]\nheaders = {x = "y"}', "changes headers of openai"),
+        (f'[providers.gpu]\nbase_url = "{A}"\nrequires_key = false', "says where gpu is"),
+        (f'[providers.ollama]\nbase_url = "{A}"', "of ollama"),
+    ],
+)
+def test_a_project_files_table_sends_no_key_elsewhere(
+    tmp_path: Path, table: str, said: str
+) -> None:
+    """Not even for a provider that a flag names; with the address by a flag it is the user's."""
+    name = table[len("[providers.") : table.index("]")]
+    flags: dict[str, Any] = {**HOSTED, "provider": name, "api_key_command": f"echo {CANARY}"}
+    settings = loaded(tmp_path, table, **flags)
+    found = Found()
+    with pytest.raises(SettingsError, match=said) as caught:
+        open_answering(settings, BUILT_IN, {}, keys=found.finder)
+    assert found.learned == []
+    assert "your own" in str(caught.value) or "user" in str(caught.value)
+    if name == "gpu":
+        settings = loaded(tmp_path, table, **flags, base_url=A)
+        open_answering(settings, BUILT_IN, {}, keys=found.finder)
+        assert found.learned == [CANARY]
+
+
 def test_a_file_open_to_all_is_warned_of(tmp_path: Path) -> None:
     """Once, with what to do."""
     path = tmp_path / "key"

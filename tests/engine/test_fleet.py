@@ -341,6 +341,19 @@ async def test_the_fleet_wakes_when_an_endpoint_may_be_back() -> None:
 
 
 @virtual_time
+async def test_a_retry_goes_to_whoever_is_the_least_busy_then() -> None:
+    """And what succeeded there before does not count against its ticket."""
+    flaky = ScriptedProvider(lambda asked: label() if asked.number else DOWN, 0.1)
+    rig = FleetRig(tickets(["t"]), providers=[ScriptedProvider(always(DOWN), 0.1), flaky])
+    for _ in range(5):
+        rig.lanes[1].health.on_success()
+    await rig.run()
+    assert rig.classified == 1
+    assert rig.asked in ([1, 2], [2, 2])
+    assert rig.written[0].spending.attempts == 1
+
+
+@virtual_time
 async def test_no_more_is_taken_up_than_the_cap_lets_go_out() -> None:
     """Limits of many endpoints together are no reason to let tickets queue."""
     rig = FleetRig(tickets(texts(600)), providers=fleet_of(good, good, good, good), concurrency=4)
