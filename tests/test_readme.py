@@ -22,7 +22,17 @@ __all__ = ["isolated"]
 ROOT = Path(__file__).parent.parent
 README = (ROOT / "README.md").read_text(encoding="utf-8")
 COMMANDS = {
-    "": ("classify", "doctor", "eval", "providers", "runs", "simulate", "cache", "taxonomy"),
+    "": (
+        "classify",
+        "doctor",
+        "eval",
+        "providers",
+        "runs",
+        "simulate",
+        "tune",
+        "cache",
+        "taxonomy",
+    ),
     "cache": ("stats", "clear", "prune", "reparse"),
     "taxonomy": ("init", "check", "show"),
 }

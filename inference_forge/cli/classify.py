@@ -91,9 +91,9 @@ def _classify(
         loaded=loaded,
         environ=os.environ,
         places=places,
-        stdin=_binary_stdin(),
+        stdin=binary_stdin(),
         stdout=None if sys.stdout is None else sys.stdout.buffer,
-        watch=lambda name, tally: _watcher(
+        watch=lambda name, tally: watcher_for(
             settings, tally, None if inputs == [name] else name, redact
         ),
         report=lambda result: _report(result, settings),
@@ -161,7 +161,7 @@ def _ask_first(job: ClassifyJob) -> None:
         raise typer.Exit(UsageError.exit_code)
 
 
-def _binary_stdin() -> BinaryIO | None:
+def binary_stdin() -> BinaryIO | None:
     """Return stdin unbuffered: a thread may still wait in it when Python ends.
 
     The interpreter aborts when it finds the lock of the buffered one taken.
@@ -172,7 +172,7 @@ def _binary_stdin() -> BinaryIO | None:
     return binary
 
 
-def _watcher(
+def watcher_for(
     settings: Settings, tally: Tally, heading: str | None, redact: Callable[[str], str] | None
 ) -> Watcher:
     """Return who shows the run; `heading` tells one of several inputs from the others.

@@ -18,6 +18,7 @@ from inference_forge.cli.runs import runs
 from inference_forge.cli.simulate import simulate
 from inference_forge.cli.streams import occupy_closed_descriptors, say, tolerated
 from inference_forge.cli.taxonomy import app as taxonomy_app
+from inference_forge.cli.tune import tune
 from inference_forge.core.terminal import safe_line
 from inference_forge.errors import OutputError
 from inference_forge.version import version_text
@@ -41,6 +42,11 @@ app.command(name="eval", no_args_is_help=True, short_help="Measure how right res
 app.command(name="providers", short_help="List providers and who is ready.")(providers)
 app.command(name="runs", short_help="List past runs and how they ended.")(runs)
 app.command(name="simulate", short_help="Serve a simulated model on 127.0.0.1.")(simulate)
+app.command(
+    name="tune",
+    no_args_is_help=True,
+    short_help="Measure which pack size a model bears.",
+)(tune)
 app.add_typer(cache_app, name="cache", short_help="Look at the answer cache, clear or prune it.")
 app.add_typer(
     taxonomy_app, name="taxonomy", short_help="Make a taxonomy file, check it, show its prompt."

@@ -18,6 +18,7 @@ COMMANDS = (
     ("eval",),
     ("runs",),
     ("simulate",),
+    ("tune",),
     ("cache",),
     ("cache", "stats"),
     ("cache", "clear"),

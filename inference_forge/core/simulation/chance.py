@@ -62,3 +62,8 @@ def rank(seed: int, *words: str) -> int:
     """
     text = "\x1f".join((str(seed), *words))
     return int.from_bytes(blake2b(text.encode(), digest_size=8).digest(), "little")
+
+
+def chance_of(*words: str) -> float:
+    """Return a number that only depends on words in this order, uniform from 0 to below 1."""
+    return (rank(0, *words) >> _DROPPED_BITS) * _UNIT

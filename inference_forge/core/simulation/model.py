@@ -8,6 +8,7 @@ from dataclasses import replace
 from typing import TYPE_CHECKING, Any, Final
 
 from inference_forge.core.simulation.answer import Answerer
+from inference_forge.core.simulation.chance import chance_of
 from inference_forge.core.simulation.form import Form, form_of
 from inference_forge.core.simulation.malformed import Spoiling, as_text, choose_spoiling, spoilt
 from inference_forge.core.simulation.packed import packed_lines, packed_request
@@ -92,9 +93,13 @@ class SimulatedModel:
     ) -> str:
         packed = packed_request(request.messages)
         if packed is not None:
+            rate = self._plan.disagreement_rate
+            rate += self._plan.pack_noise * (len(packed.subject.items) - 1)
+            # A draw for each ticket: its neighbours' labels are their own affair.
+            own = repr(chances.disagreement)
             text = packed_lines(
                 packed,
-                lambda one: self._answer(one, packed.form, chances),
+                lambda one: self._answer(one, packed.form, chance_of(own, one.text), rate),
                 is_gullible=self._plan.follows_injections,
             )
             return text if spoiling is None else spoilt(text, spoiling)
@@ -102,18 +107,25 @@ class SimulatedModel:
         schema = request.schema if request.schema is not None else form.schema
         if schema is None:
             return _PLAIN_ANSWER if spoiling is None else spoilt(_PLAIN_ANSWER, spoiling)
-        answer = self._answer(subject, replace(form, schema=schema), chances)
+        chance, rate = chances.disagreement, self._plan.disagreement_rate
+        answer = self._answer(subject, replace(form, schema=schema), chance, rate)
         return as_text(answer) if spoiling is None else spoilt(answer, spoiling)
 
-    def _answer(self, subject: Subject, form: Form, chances: Chances) -> Any:
-        """Return what the model says about `subject`; the form has a schema."""
-        disagrees = chances.disagreement < self._plan.disagreement_rate
+    def _answer(self, subject: Subject, form: Form, chance: float, rate: float) -> Any:
+        """Return what the model says about `subject`; the form has a schema.
+
+        Arguments:
+            subject: one ticket.
+            form: what is asked.
+            chance: what fell for it, from 0 to below 1.
+            rate: share of tickets that get other labels than usual.
+        """
         return Answerer(
             self._plan.seed,
             form,
             subject,
             form.schema or {},
-            disagreement=str(chances.disagreement) if disagrees else None,
+            disagreement=str(chance) if chance < rate else None,
             is_gullible=self._plan.follows_injections,
         ).answer()
 

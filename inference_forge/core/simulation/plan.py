@@ -20,7 +20,7 @@ _MAX_JITTER: Final = 4.0
 _FAULTS: Final = (
     "hang_rate", "reset_rate", "error_rate", "throttle_rate", "malformed_rate", "break_rate",
 )  # fmt: skip
-_SHARES: Final = (*_FAULTS, "disagreement_rate")
+_SHARES: Final = (*_FAULTS, "disagreement_rate", "pack_noise")
 _NOT_NEGATIVE: Final = (
     "latency_s", "ttft_s", "s_per_output_token", "slowdown", "throttle_wait_s",
     "error_latency_s", "reasoning_tokens",
@@ -99,7 +99,9 @@ class SimulationPlan:
         reset_rate: share whose connection is reset.
         break_rate: share whose connection is reset in the middle of the answer: half of a stream is
             sent, of an answer at once nothing, in the time that the whole would take.
-        disagreement_rate: share of answers whose labels are not the usual ones for their text.
+        disagreement_rate: share of answers whose labels are not the usual ones for their text; of
+            a packed request, of its tickets.
+        pack_noise: by how much that share grows with each further ticket in a request.
         outages: when everything fails.
         error_latency_s: seconds before an error is sent.
         reasoning_tokens: tokens of reasoning before each answer, unless the request turns it off;
@@ -135,6 +137,7 @@ class SimulationPlan:
     reset_rate: float = 0.0
     break_rate: float = 0.0
     disagreement_rate: float = 0.0
+    pack_noise: float = 0.0
     outages: tuple[Outage, ...] = ()
     error_latency_s: float = 0.0
     reasoning_tokens: int = 0

@@ -169,6 +169,8 @@ OPTIONS: Final = (
     ),
     PlanOption("disagreement_rate", "disagreement_rate", _share, "SHARE", _ANSWERS,
                "Share of answers with other labels than usual."),
+    PlanOption("pack_noise", "pack_noise", _share, "SHARE", _ANSWERS,
+               "What each further ticket in a request adds to that share."),
     PlanOption("reasoning_tokens", "reasoning_tokens", _count, "N", _ANSWERS,
                "Tokens of reasoning before each answer, at medium effort."),
     PlanOption("follows_injections", "follows_injections", _boolean, "yes|no", _ANSWERS,

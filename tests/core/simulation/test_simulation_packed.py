@@ -37,6 +37,20 @@ def test_a_pack_gets_the_same_labels_as_single_requests() -> None:
     assert asked(TEXTS) == single
 
 
+def test_noise_grows_with_the_pack_and_falls_on_each_ticket_by_itself() -> None:
+    """A share for each further ticket, none for a single one; disagreement comes on top."""
+
+    def changed(count: int, **plan: float) -> float:
+        texts = [f"ticket {n}: hello" for n in range(count)]
+        pairs = zip(asked(texts), asked(texts, BUILT_IN, **plan), strict=True)
+        return sum(one["category"] != other["category"] for one, other in pairs) / count
+
+    assert changed(1, pack_noise=1.0) == 0
+    assert 0.1 < changed(100, pack_noise=0.002) < 0.3
+    assert changed(100, pack_noise=0.01) > 0.9
+    assert 0.1 < changed(100, disagreement_rate=0.2) < 0.3
+
+
 def test_own_fields_are_understood() -> None:
     """Booleans have codes, texts follow bars."""
     taxonomy = Taxonomy(

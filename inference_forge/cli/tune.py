@@ -1,0 +1,163 @@
+"""`forge tune`."""
+
+from __future__ import annotations
+
+import json
+import os
+import sys
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any, Final
+
+import typer
+
+from inference_forge.cli.classify import binary_stdin, watcher_for
+from inference_forge.cli.debugging import hide_learned, is_debug, learn_keys, redaction, show_error
+from inference_forge.cli.failing import reports_errors
+from inference_forge.cli.options import with_settings
+from inference_forge.cli.streams import say, show, tolerated
+from inference_forge.errors import Interrupted, UsageError
+from inference_forge.settings import PROJECT_FILE, load_settings, specs
+
+if TYPE_CHECKING:
+    from inference_forge.app import Notices
+    from inference_forge.jobs.tune import Forecast
+    from inference_forge.settings import Settings
+
+
+def _tune(
+    *,
+    inputs: Annotated[
+        list[str],
+        typer.Argument(
+            metavar="INPUT",
+            help="Your tickets, in any input format; - is standard input.",
+            show_default=False,
+        ),
+    ],
+    sample: Annotated[
+        int, typer.Option("--sample", metavar="N", min=1, help="Different tickets to ask about.")
+    ] = 200,
+    seed: Annotated[
+        int, typer.Option("--seed", metavar="N", help="Decides which, and who shares a request.")
+    ] = 0,
+    sizes: Annotated[
+        str, typer.Option("--pack-sizes", metavar="N,N,...", help="Pack sizes to measure.")
+    ] = "5,10,20,50",
+    tolerance: Annotated[
+        float,
+        typer.Option(
+            "--tolerance",
+            metavar="SHARE",
+            help="Tickets that may differ more than the model differs from itself.",
+        ),
+    ] = 0.02,
+    is_approved: Annotated[
+        bool, typer.Option("--yes", "-y", help="Do not ask about the cost.", show_default=False)
+    ] = False,
+    as_json: Annotated[
+        bool, typer.Option("--json", help="Print one JSON object.", show_default=False)
+    ] = False,
+    flags: dict[str, Any],
+) -> None:
+    """Measure how many tickets a request bears: what is saved, and which labels change.
+
+    Asks a random sample singly twice and in packs of several sizes, shows first what that will
+    cost, and recommends the largest size whose labels differ from single ones no more than single
+    ones differ from themselves, within --tolerance. Answers of the first pass are cached and serve
+    later runs.
+
+    Example: forge tune tickets.csv --provider openai --model gpt-5-mini --sample 500
+
+    Exit codes: 0 measured, 2 usage or not approved, 4 provider refuses, 6 limit reached, 75 try
+    later, 128+N by a signal.
+    """
+    # The pipeline and what it imports take a while to load: --help does without.
+    from inference_forge.app import Notices, user_places  # noqa: PLC0415
+    from inference_forge.jobs.tune import TuneJob, pack_sizes, run_tune  # noqa: PLC0415
+
+    notices = Notices()
+    places = user_places(os.environ, notices.warn)
+    loaded = load_settings(
+        flags,
+        environ=os.environ,
+        project_file=Path(PROJECT_FILE),
+        user_file=places.config / PROJECT_FILE,
+    )
+    learn_keys(loaded)
+    settings = loaded.settings
+    redact = redaction() if is_debug() else None
+    job = TuneJob(
+        inputs=inputs,
+        loaded=loaded,
+        environ=os.environ,
+        places=places,
+        stdin=binary_stdin(),
+        watch=lambda name, tally: watcher_for(settings, tally, name, redact),
+        approve=lambda cost: _approve(cost, notices, settings, is_approved=is_approved),
+        notices=notices,
+        sample=sample,
+        seed=seed,
+        sizes=pack_sizes(sizes),
+        tolerance=tolerance,
+    )
+    hide_learned(job.secrets)
+    report = run_tune(job)
+    if as_json:
+        for line in json.dumps(report.as_json(), indent=2).splitlines():
+            show(line)
+    else:
+        from inference_forge.cli.tuning import report_lines  # noqa: PLC0415
+
+        for line in report_lines(report):
+            show(line)
+    if report.stop is not None:
+        show_error(report.stop)
+        reason = str(report.stop).rstrip(".")
+        begin = "" if isinstance(report.stop, Interrupted) else "stopped: "
+        say(f"{begin}{reason}; what was measured before is shown{_kept(settings)}")
+    raise typer.Exit(report.exit_code)
+
+
+def _kept(settings: Settings) -> str:
+    return ", and the first single answers are cached" if settings.cache else ""
+
+
+def _approve(cost: Forecast, notices: Notices, settings: Settings, *, is_approved: bool) -> None:
+    """Show what was found in the input and what it will cost, and ask.
+
+    Raises:
+        UsageError: nobody is there to be asked, or the answer is no.
+    """
+    from inference_forge.cli.display import NoticeLines, notice_of  # noqa: PLC0415
+    from inference_forge.cli.tuning import forecast_lines  # noqa: PLC0415
+
+    if settings.quiet:
+        notices.pass_on(NoticeLines(sys.stderr).on_event)
+    else:
+        notices.pass_on(lambda event: say(notice_of(event) or ""))
+    if not (settings.quiet and is_approved):
+        for line in forecast_lines(cost):
+            say(line)
+    if is_approved:
+        return
+    is_terminal = sys.stdin is not None and sys.stdin.isatty() and sys.stderr.isatty()
+    if not is_terminal:
+        raise UsageError("nothing was sent: add --yes to spend this (--sample N asks about fewer)")
+    # Not typer.confirm, which prints a blank on standard output, where the table goes.
+    with tolerated():
+        typer.echo("forge: go on? [y/N] ", nl=False, err=True)
+    if sys.stdin.readline().strip().lower() not in {"y", "yes"}:
+        raise UsageError("nothing was sent")
+
+
+_NOT_OFFERED: Final = frozenset(
+    {"sample", "seed", "output", "failures", "prefix", "keep", "drop", "order", "csv_guard"}
+    | {"keep_reasoning", "publish_partial", "max_failure_rate", "pack", "pack_size", "cache_mode"}
+    | {"fallback_model", "fallback_provider", "refresh"}
+)
+"""Settings about results, about what `tune` decides itself, and about who else could answer."""
+
+tune = with_settings(
+    reports_errors(_tune),
+    *(spec.attribute for spec in specs() if spec.attribute not in _NOT_OFFERED),
+)
