@@ -301,10 +301,14 @@ def _endpoints(
     """Return one endpoint for each address, or for each of several keys at one address."""
     urls = addresses.urls
     by_key = len(urls) == 1 and len(keys.keys) > 1
+    names = [server_of(url)[1] for url in urls]
+    if len(set(names)) < len(names):
+        # Several on one server are told apart by their paths.
+        names = [url.partition("://")[2] for url in urls]
     found = []
     for number in range(max(len(urls), len(keys.keys), 1)):
         provider = _connected(settings, preset, urls[number % len(urls)], keys, number, heard)
-        name = f"key {number + 1}" if by_key else server_of(urls[number])[1]
+        name = f"key {number + 1}" if by_key else names[number]
         found.append(Endpoint(name, provider, provider.address))
     return tuple(found)
 

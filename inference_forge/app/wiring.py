@@ -239,8 +239,8 @@ def pacing_limits(settings: Settings, answering: Answering) -> PacingLimits:
 def _fingerprinter(settings: Settings, choice: Choice, answering: Answering) -> Fingerprinter:
     provider = answering.provider
     generation = provider.generation
-    if choice.packing is not None and settings.cache_mode is CacheMode.STRICT:
-        generation = {**generation, "packed": True}
+    if settings.cache_mode is CacheMode.STRICT:
+        generation = {**generation, "packed": choice.packing is not None}
     return Fingerprinter(taxonomy=choice.taxonomy, model=provider.model, generation=generation)
 
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Final
 
 import anyio
 
@@ -19,6 +19,9 @@ if TYPE_CHECKING:
     from inference_forge.models import ModelRequest, Money
 
     CostOf = Callable[[Usage], Money | None]
+
+UNTOLD_FACTOR: Final = 2
+"""An estimate of an answer's tokens may be off by half."""
 
 
 class Purse:
@@ -57,6 +60,8 @@ class Purse:
         if self._budget is None or state.reserved is None:
             return
         self._budget.bound.on_usage(state.request, usage)
+        if usage.is_estimate:
+            usage = _at_most(self._budget, state.request, usage)
         self._budget.settle(state.reserved, Amount(usage.total_tokens, cost_of(usage)))
         self._announce(state)
 
@@ -84,6 +89,12 @@ class Purse:
         state.reserved = None
         self._changed.set()
         self._changed = anyio.Event()
+
+
+def _at_most(budget: Budget, request: ModelRequest, estimate: Usage) -> Usage:
+    """Return a bound on what an answer cost whose usage the provider did not tell."""
+    written = min(request.max_output_tokens, UNTOLD_FACTOR * estimate.completion_tokens)
+    return Usage(budget.bound.tokens(request), written, is_estimate=True)
 
 
 def _most(budget: Budget, request: ModelRequest, cost_of: CostOf) -> Amount:

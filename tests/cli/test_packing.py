@@ -50,6 +50,8 @@ def test_the_cache_serves_both_ways_unless_strict() -> None:
     assert sum(int(row["tokens"]) for row in strict) > 0
     again = classified("--pack", "--cache-mode", "strict")
     assert {row["tokens"] for row in again} == {"0"}
+    single = classified("--cache-mode", "strict")
+    assert sum(int(row["tokens"]) for row in single) > 0
 
 
 @pytest.mark.parametrize("size", ["0", "1", "201", "many", "-3", "2.5"])

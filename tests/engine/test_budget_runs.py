@@ -134,3 +134,21 @@ async def test_packs_keep_to_a_budget_too() -> None:
         await packed.run()
         assert isinstance(packed.control.reason, LimitReached)
         assert meter.tokens <= 40_000
+
+
+async def test_answers_without_usage_are_booked_at_the_most_that_they_can_have_cost() -> None:
+    """An estimate is no bound: the provider may count what forge does not see."""
+    spent = 0
+
+    def respond(asked: Asked) -> Reply:
+        nonlocal spent
+        size = sum(len(message.content) for message in asked.request.messages)
+        spent += size // 3 + 20
+        return ModelAnswer(label(), "fake-1", Usage(size // 5, 14, is_estimate=True))
+
+    rows = tickets([f"ticket {number}" for number in range(300)])
+    budget = Budget(BudgetLimits(tokens=30_000))
+    rig = Rig(rows, ScriptedProvider(respond, 0.3), budget=budget)
+    await rig.run()
+    assert isinstance(rig.control.reason, LimitReached)
+    assert spent <= 30_000

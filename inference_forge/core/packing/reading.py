@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from dataclasses import dataclass
+from itertools import pairwise
 from typing import TYPE_CHECKING, Final
 
 from inference_forge.core.packing.stored import StoredLine
@@ -88,10 +89,22 @@ class PackReader:
             match = _LINE.fullmatch(line)
             if match is None or match[2] not in known or match[1] not in (None, names.marker):
                 continue
-            said.setdefault(match[2], []).append(match[3].strip())
-            for other in known.intersection(_SEPARATORS.split(match[3].partition(_TEXT_MARK)[0])):
+            coded, _, texts = match[3].partition(_TEXT_MARK)
+            others = known.intersection(_SEPARATORS.split(coded)) | self._begun(texts, known)
+            # Two lines run together: what one of them says may stand in the other's text.
+            said.setdefault(match[2], []).append("" if others else match[3].strip())
+            for other in others:
                 said.setdefault(other, []).append("")
         return said
+
+    def _begun(self, text: str, known: frozenset[str]) -> set[str]:
+        """Return the ids in `text` behind which a code stands, as at the beginning of a line."""
+        words = _SEPARATORS.split(text)
+        return {
+            word
+            for word, following in pairwise(words)
+            if word in known and self._codes.meaning(following.casefold()) is not None
+        }
 
     def _agreed(self, found: list[str]) -> dict[str, str] | None:
         """Return the values that all lines about a ticket give, None when they do not agree."""
@@ -102,23 +115,34 @@ class PackReader:
 
     def _values(self, line: str) -> dict[str, str] | None:
         """Return a value for each field, None when one is missing, unknown or given twice."""
-        coded, *texts = line.split(_TEXT_MARK, len(self._texts))
+        coded, *texts = line.split(_TEXT_MARK)
+        if len(self._texts) == 1:
+            texts = [_TEXT_MARK.join(texts)] if texts else []
+        labels = self._labels(coded)
+        if labels is None or len(texts) != len(self._texts):
+            return None  # with a bar too many it could be told in two ways where a text ends
+        # A blank text is an answer, as it is for a single ticket: "empty when none is named".
+        told = {
+            field.name: one_line(text.strip(" \t`*"), field.max_words)
+            for field, text in zip(self._texts, texts, strict=True)
+        }
+        values = labels | told
+        if any(field.name not in values for field in self._fields):
+            return None
+        return {field.name: values[field.name] for field in self._fields}
+
+    def _labels(self, coded: str) -> dict[str, str] | None:
+        """Return the labels that the codes stand for, None when one is unknown or too many."""
         said: dict[str, list[str]] = {}
         for code in _SEPARATORS.split(coded.strip(" \t`*.")):
             meaning = self._codes.meaning(code.casefold())
             if meaning is None:
                 return None
             said.setdefault(meaning[0], []).append(meaning[1])
-        if any(len(labels) > self._most[name] for name, labels in said.items()):
-            return None
-        if any(len(set(labels)) < len(labels) for labels in said.values()):
-            return None
-        values = {name: join_labels(labels) for name, labels in said.items()}
-        for field, text in zip(self._texts, texts, strict=False):
-            values[field.name] = one_line(text.strip(" \t`*"), field.max_words)
-        if any(not values.get(field.name) for field in self._fields):
-            return None
-        return {field.name: values[field.name] for field in self._fields}
+        for name, labels in said.items():
+            if len(labels) > self._most[name] or len(set(labels)) < len(labels):
+                return None
+        return {name: join_labels(labels) for name, labels in said.items()}
 
     def _stored(self, line: str, values: Mapping[str, str]) -> str:
         return StoredLine(line, self._code_map(self._fields, values)).text()

@@ -118,15 +118,36 @@ def test_the_last_line_of_an_answer_that_was_cut_off_does_not_count() -> None:
 
 
 def test_texts_follow_bars() -> None:
-    """They are cut to their words and lose control characters; without one the line is invalid."""
+    """They lose control characters; a blank one is an answer, without a bar there is none."""
     reader = PackReader(BUILT_IN, CODES)
     text = (
         f"512 {BILLING} {LOW} | Card\x1b[31m | was charged\n613 {OTHER} {HIGH}\n714 {OTHER} {LOW} |"
     )
     found = reader.read(answer(text), NAMES)
     assert {name: dict(line.outcome.values) for name, line in found.items()} == {
-        "512": {"category": "billing", "priority": "low", "summary": "Card [31m | was charged"}
+        "512": {"category": "billing", "priority": "low", "summary": "Card [31m | was charged"},
+        "714": {"category": "other", "priority": "low", "summary": ""},
     }
+
+
+def test_a_line_that_runs_on_in_anothers_text_leaves_both_in_doubt() -> None:
+    """Numbers alone are text: a summary may name one."""
+    reader = PackReader(BUILT_IN, CODES)
+    text = (
+        f"512 {BILLING} {LOW} | card 613 {OTHER} {HIGH} | late\n714 {OTHER} {LOW} | order 613 late"
+    )
+    found = reader.read(answer(text), NAMES)
+    assert {name: line.outcome.values["summary"] for name, line in found.items()} == {
+        "714": "order 613 late"
+    }
+
+
+def test_several_texts_need_as_many_bars() -> None:
+    """One bar more could belong to either."""
+    two = replace(BUILT_IN, fields=(*BUILT_IN.fields, replace(SUMMARY_FIELD, name="product")))
+    reader = PackReader(two, CODES)
+    text = f"512 {BILLING} {LOW} | a | b\n613 {OTHER} {HIGH} | p|q | note\n714 {OTHER} {LOW} | a"
+    assert list(reader.read(answer(text), NAMES)) == ["512"]
 
 
 @pytest.mark.parametrize(
