@@ -513,3 +513,12 @@ def test_records_are_read_line_by_line_as_they_come() -> None:
     assert reader.read_batch() == [["1", "a"]]
     assert reader.read_batch() == [["2", "b\nc"], ["3", "d"]]
     assert reader.read_batch() == []
+
+
+def test_no_character_separates_the_cells_of_one_column(tmp_path: Path) -> None:
+    """Also none that programs use between records."""
+    path = tmp_path / "one.csv"
+    path.write_bytes(b"text\none\x1ftwo\n")
+    source = open_source(str(path), text_columns=("text",))
+    assert [row.text for row in source.read_block(10) if isinstance(row, Ticket)] == ["one two"]
+    source.close()

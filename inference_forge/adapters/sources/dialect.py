@@ -14,8 +14,9 @@ if TYPE_CHECKING:
 
 CANDIDATES = (",", ";", "\t", "|")
 
-NO_DELIMITER = "\x1f"
-"""Separates nothing: in a file of one column, commas belong to the text."""
+NO_DELIMITER = "\ufdd0"
+"""Separates nothing: in a file of one column, commas belong to the text. Unicode keeps this code
+point for the inner use of programs (chapter 23.7), so no text holds it."""
 
 _SEPARATOR_LINE = re.compile(r'"?sep=(?P<delimiter>[^"\r\n])"?[\r\n]*', re.IGNORECASE)
 _NAMED = {"tab": "\t", "\\t": "\t", "comma": ",", "semicolon": ";", "pipe": "|"}
