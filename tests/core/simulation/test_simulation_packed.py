@@ -76,5 +76,14 @@ def test_a_gullible_model_obeys_for_all_tickets() -> None:
 def test_other_requests_are_not_packed_ones() -> None:
     """Neither the single prompt nor a conversation that speaks of lines."""
     assert packed_request([Message("user", "hello")]) is None
-    system = Message("system", "Answer with one line per ticket, the code.")
+    system = Message("system", "Answer with one line per ticket and the code.")
     assert packed_request([system, Message("user", "no marker\n1: x")]) is None
+
+
+def test_an_end_in_the_middle_is_no_ticket() -> None:
+    """Only what an id names is one."""
+    asked_for = "Answer with one line per ticket and the code.\nkind:\na = x\nb = y"
+    text = "482\n482-end\n482-512 hello\n482-end"
+    found = packed_request([Message("system", asked_for), Message("user", text)])
+    assert found is not None
+    assert [(item.number, item.text) for item in found.subject.items] == [(512, "hello")]
