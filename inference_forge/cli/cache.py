@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 import sys
 import time
 from datetime import UTC, datetime
@@ -12,10 +11,11 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from inference_forge.cli.failing import reports_errors
-from inference_forge.cli.streams import say, show
+from inference_forge.cli.loading import load_surroundings
+from inference_forge.cli.streams import show
 from inference_forge.core.terminal import safe_line
 from inference_forge.errors import SettingsError, UsageError
-from inference_forge.settings import PROJECT_FILE, load_settings, parse_duration
+from inference_forge.settings import parse_duration
 
 if TYPE_CHECKING:
     from inference_forge.settings import Settings
@@ -39,15 +39,7 @@ def _directory(given: Path | None) -> Path:
 
 def _settings(flags: dict[str, Any]) -> tuple[Settings, Path]:
     """Return the settings, and the cache directory that they mean."""
-    from inference_forge.app import user_places  # noqa: PLC0415
-
-    places = user_places(os.environ, lambda _, message: say(f"warning: {message}"))
-    loaded = load_settings(
-        flags,
-        environ=os.environ,
-        project_file=Path(PROJECT_FILE),
-        user_file=places.config / PROJECT_FILE,
-    )
+    loaded, places = load_surroundings(flags)
     return loaded.settings, loaded.settings.cache_dir or places.cache
 
 

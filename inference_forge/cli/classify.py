@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import os
 import sys
-from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any, BinaryIO
 
 import typer
@@ -12,15 +11,15 @@ import typer
 from inference_forge.cli.debugging import (
     hide_learned,
     is_debug,
-    learn_keys,
     redaction,
     show_error,
 )
 from inference_forge.cli.failing import reports_errors
+from inference_forge.cli.loading import load_surroundings
 from inference_forge.cli.options import with_settings
 from inference_forge.cli.streams import say, show
 from inference_forge.errors import UsageError
-from inference_forge.settings import PROJECT_FILE, ProgressStyle, Settings, load_settings
+from inference_forge.settings import ProgressStyle, Settings
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
@@ -71,18 +70,10 @@ def _classify(
         ClassifyJob,
         Notices,
         run_classify,
-        user_places,
     )
 
     notices = Notices()
-    places = user_places(os.environ, notices.warn)
-    loaded = load_settings(
-        flags,
-        environ=os.environ,
-        project_file=Path(PROJECT_FILE),
-        user_file=places.config / PROJECT_FILE,
-    )
-    learn_keys(loaded)
+    loaded, places = load_surroundings(flags, notices.warn)
     settings = loaded.settings
     # Reads a file, which nothing in the event loop should.
     redact = redaction() if is_debug() else None

@@ -3,22 +3,20 @@
 from __future__ import annotations
 
 import json
-import os
 import sys
-from pathlib import Path
 from typing import TYPE_CHECKING, Any, BinaryIO
 
 import typer
 
 from inference_forge.cli import eval_options as given
 from inference_forge.cli.failing import reports_errors
+from inference_forge.cli.loading import load_surroundings
 from inference_forge.cli.options import with_settings
 from inference_forge.cli.streams import say, show
-from inference_forge.settings import PROJECT_FILE, Origin, load_settings
+from inference_forge.settings import Origin
 
 if TYPE_CHECKING:
     from inference_forge.jobs.evaluation import Evaluation
-    from inference_forge.settings import Loaded
 
 
 def _eval(
@@ -53,7 +51,7 @@ def _eval(
     """
     from inference_forge.jobs import evaluation as ask  # noqa: PLC0415 - not for --help
 
-    loaded = _load(flags)
+    loaded = load_surroundings(flags).loaded
     settings = loaded.settings
     found = ask.evaluate(
         ask.EvaluationJob(
@@ -86,18 +84,6 @@ def _eval(
     )
     _show(found, as_json=as_json)
     raise typer.Exit(found.exit_code)
-
-
-def _load(flags: dict[str, Any]) -> Loaded:
-    from inference_forge.app import user_places  # noqa: PLC0415 - not for --help
-
-    places = user_places(os.environ, lambda _, message: say(f"warning: {message}"))
-    return load_settings(
-        flags,
-        environ=os.environ,
-        project_file=Path(PROJECT_FILE),
-        user_file=places.config / PROJECT_FILE,
-    )
 
 
 def _binary_stdin() -> BinaryIO | None:

@@ -7,15 +7,13 @@ import os
 import shutil
 import sys
 from dataclasses import asdict
-from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Final
 
 import typer
 
-from inference_forge.cli.debugging import learn_keys
 from inference_forge.cli.failing import reports_errors
+from inference_forge.cli.loading import load_surroundings
 from inference_forge.cli.streams import say, show
-from inference_forge.settings import PROJECT_FILE, load_settings
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -61,17 +59,9 @@ def providers(
     By itself this asks such servers only, on this machine or in your own settings file, for their
     models. No key is shown, and nothing that costs money is sent.
     """
-    from inference_forge.app import user_places  # noqa: PLC0415 - not for --help
     from inference_forge.jobs.providers import ProvidersJob, list_providers  # noqa: PLC0415
 
-    places = user_places(os.environ, lambda _, message: say(f"warning: {message}"))
-    loaded = load_settings(
-        {},
-        environ=os.environ,
-        project_file=Path(PROJECT_FILE),
-        user_file=places.config / PROJECT_FILE,
-    )
-    learn_keys(loaded)
+    loaded = load_surroundings({}).loaded
     rows = list_providers(ProvidersJob(loaded, os.environ, tuple(names or ()), is_checking))
     if as_json:
         for row in rows:

@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, Annotated, Any, Final
 import typer
 
 from inference_forge.cli.failing import reports_errors
+from inference_forge.cli.loading import say_warning
 from inference_forge.cli.streams import say, show
 from inference_forge.cli.wording import duration, money
 from inference_forge.core.command_line import HIDDEN
@@ -91,7 +92,7 @@ def runs(
 def _past_runs() -> PastRuns:
     from inference_forge.app import past_runs, user_places  # noqa: PLC0415
 
-    places = user_places(os.environ, lambda _, message: say(f"warning: {message}"))
+    places = user_places(os.environ, say_warning)
     try:
         return past_runs(places.state)
     except OSError as exc:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import os
 import sys
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any, Final
@@ -11,13 +10,12 @@ from typing import TYPE_CHECKING, Annotated, Any, Final
 import typer
 
 from inference_forge.cli.failing import reports_errors
+from inference_forge.cli.loading import load_surroundings
 from inference_forge.cli.options import with_settings
 from inference_forge.cli.streams import say, show
-from inference_forge.settings import PROJECT_FILE, load_settings
 
 if TYPE_CHECKING:
     from inference_forge.jobs.taxonomy import Checked
-    from inference_forge.settings import Settings
 
 app = typer.Typer(
     no_args_is_help=True, rich_markup_mode=None, help="Make a taxonomy file, and check it."
@@ -34,19 +32,6 @@ TaxonomyFile = Annotated[
         show_default=False,
     ),
 ]
-
-
-def _settings(flags: dict[str, Any]) -> Settings:
-    from inference_forge.app import user_places  # noqa: PLC0415
-
-    places = user_places(os.environ, lambda _, message: say(f"warning: {message}"))
-    loaded = load_settings(
-        flags,
-        environ=os.environ,
-        project_file=Path(PROJECT_FILE),
-        user_file=places.config / PROJECT_FILE,
-    )
-    return loaded.settings
 
 
 def _init(
@@ -98,7 +83,7 @@ def _init(
         MakeJob(
             source=source,
             output=output,
-            settings=_settings(flags),
+            settings=load_surroundings(flags).loaded.settings,
             label_column=label_column,
             examples=examples,
             redacts=not keeps_personal,
@@ -133,7 +118,7 @@ def _check(
     """
     from inference_forge.jobs.taxonomy import check_taxonomy  # noqa: PLC0415
 
-    checked = check_taxonomy(_settings(flags | {"taxonomy": file}))
+    checked = check_taxonomy(load_surroundings(flags | {"taxonomy": file}).loaded.settings)
     if as_json:
         for line in json.dumps(checked.as_json(), indent=2).splitlines():
             show(line)
@@ -148,7 +133,7 @@ def _show(*, file: TaxonomyFile = None, flags: dict[str, Any]) -> None:
     from inference_forge.app.taxonomy_file import load_asked  # noqa: PLC0415
     from inference_forge.core.prompt import build_prompt  # noqa: PLC0415
 
-    settings = _settings(flags | {"taxonomy": file})
+    settings = load_surroundings(flags | {"taxonomy": file}).loaded.settings
     prompt = build_prompt(
         load_asked(settings).taxonomy, max_output_tokens=settings.max_output_tokens
     )

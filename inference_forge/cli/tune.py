@@ -5,18 +5,18 @@ from __future__ import annotations
 import json
 import os
 import sys
-from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any, Final
 
 import typer
 
 from inference_forge.cli.classify import binary_stdin, watcher_for
-from inference_forge.cli.debugging import hide_learned, is_debug, learn_keys, redaction, show_error
+from inference_forge.cli.debugging import hide_learned, is_debug, redaction, show_error
 from inference_forge.cli.failing import reports_errors
+from inference_forge.cli.loading import load_surroundings
 from inference_forge.cli.options import with_settings
 from inference_forge.cli.streams import say, show, tolerated
 from inference_forge.errors import Interrupted, UsageError
-from inference_forge.settings import PROJECT_FILE, load_settings, specs
+from inference_forge.settings import specs
 
 if TYPE_CHECKING:
     from inference_forge.app import Notices
@@ -72,18 +72,11 @@ def _tune(
     later, 128+N by a signal.
     """
     # The pipeline and what it imports take a while to load: --help does without.
-    from inference_forge.app import Notices, user_places  # noqa: PLC0415
+    from inference_forge.app import Notices  # noqa: PLC0415
     from inference_forge.jobs.tune import TuneJob, pack_sizes, run_tune  # noqa: PLC0415
 
     notices = Notices()
-    places = user_places(os.environ, notices.warn)
-    loaded = load_settings(
-        flags,
-        environ=os.environ,
-        project_file=Path(PROJECT_FILE),
-        user_file=places.config / PROJECT_FILE,
-    )
-    learn_keys(loaded)
+    loaded, places = load_surroundings(flags, notices.warn)
     settings = loaded.settings
     redact = redaction() if is_debug() else None
     job = TuneJob(
