@@ -3,16 +3,15 @@
 from __future__ import annotations
 
 import re
-from dataclasses import replace
 from typing import TYPE_CHECKING, Any, Final
 
 import orjson
 
-from inference_forge.adapters.http.wording import one_line
 from inference_forge.adapters.providers.reply_body import (
     count_in,
     estimated_usage,
     json_object,
+    raise_fault,
     unusable,
 )
 from inference_forge.adapters.providers.verdict import OPENAI_TABLE, Rule
@@ -112,11 +111,8 @@ def read_answer(
     fault = body.get("error")
     if fault:
         kind = str(fault.get("type")) if isinstance(fault, dict) else ""
-        if (error := refusal(replace(reply, status=_STATUSES.get(kind, reply.status)))) is not None:
-            raise error
-        said = fault.get("message") if isinstance(fault, dict) else fault
-        what = f"reports: {one_line(str(said), redact=redact)}"
-        raise unusable(reply, host, "error_in_body", what)
+        status = _STATUSES.get(kind)
+        raise_fault(reply, host, fault, status=status, redact=redact, refusal=refusal)
     content = body.get("content")
     if not isinstance(content, list):
         raise unusable(reply, host, "no_content", "sent no content")

@@ -5,11 +5,11 @@ from __future__ import annotations
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
-from inference_forge.adapters.http.wording import one_line
 from inference_forge.adapters.providers.reply_body import (
     count_in,
     estimated_usage,
     json_object,
+    raise_fault,
     unusable,
 )
 from inference_forge.models import Finish, ModelAnswer, Usage
@@ -63,11 +63,8 @@ def read_answer(
     choice = choices[0] if isinstance(choices, list) and choices else None
     fault = body.get("error") or (choice.get("error") if isinstance(choice, dict) else None)
     if fault:
-        if (error := refusal(replace(reply, status=_status_in(fault) or reply.status))) is not None:
-            raise error
-        said = fault.get("message") if isinstance(fault, dict) else fault
-        what = f"reports: {one_line(str(said), redact=redact)}"
-        raise unusable(reply, host, "error_in_body", what)
+        status = _status_in(fault)
+        raise_fault(reply, host, fault, status=status, redact=redact, refusal=refusal)
     if not isinstance(choice, dict) or not isinstance(choice.get("message"), dict):
         raise unusable(reply, host, "no_choice", "sent no choice")
     if choice.get("finish_reason") == "error":

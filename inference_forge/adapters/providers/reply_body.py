@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from dataclasses import replace
+from typing import TYPE_CHECKING, Any, NoReturn
 
 import orjson
 
+from inference_forge.adapters.http.wording import one_line
 from inference_forge.errors import TransientError
 from inference_forge.models import Usage
 
@@ -13,6 +15,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
 
     from inference_forge.adapters.http.exchange import Reply
+    from inference_forge.errors import ProviderError
     from inference_forge.models import ModelRequest
 
 
@@ -65,6 +68,36 @@ def text_in(holder: Mapping[str, Any], name: str) -> str:
 def unusable(reply: Reply, host: str, code: str, what: str) -> TransientError:
     """Return the error of a success that holds no answer: worth another try."""
     return TransientError(f"{host} {what}", code=code, status=reply.status)
+
+
+def raise_fault(
+    reply: Reply,
+    host: str,
+    fault: Any,
+    *,
+    status: int | None,
+    redact: Callable[[str], str],
+    refusal: Callable[[Reply], ProviderError | None],
+) -> NoReturn:
+    """Raise the error that stands in the body of a success.
+
+    Arguments:
+        reply: what came back.
+        host: shown in details.
+        fault: the body's error.
+        status: what the reply should have had; None where the body does not say.
+        redact: replaces secrets in details.
+        refusal: returns the error that a reply stands for, None for a success.
+
+    Raises:
+        ProviderError: told from the status.
+        TransientError: told from nothing.
+    """
+    if (error := refusal(replace(reply, status=status or reply.status))) is not None:
+        raise error
+    said = fault.get("message") if isinstance(fault, dict) else fault
+    what = f"reports: {one_line(str(said), redact=redact)}"
+    raise unusable(reply, host, "error_in_body", what)
 
 
 def count_in(holder: Any, name: str) -> int | None:
