@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from inference_forge.adapters.sources import (
     ChainedSource,
@@ -42,15 +42,10 @@ def open_input(input_: Input, settings: Settings, stdin: BinaryIO | None) -> Tic
     )
 
     def open_one(name: str) -> TicketSource:
-        source = open_source(
+        source = open_with(
+            settings,
             name,
-            stdin=stdin,
-            input_format=settings.input_format,
-            encoding=settings.encoding,
-            delimiter=settings.delimiter,
-            has_header=not settings.no_header,
-            sheet=settings.sheet,
-            text_columns=settings.text_column,
+            stdin,
             id_column=settings.id_column,
             tenant_column=settings.tenant_column,
             context_columns=settings.context_column,
@@ -67,6 +62,32 @@ def open_input(input_: Input, settings: Settings, stdin: BinaryIO | None) -> Tic
     if settings.sample is not None:
         source = SampledSource(source, size=settings.sample, seed=settings.seed)
     return PreparedSource(source, preparation) if preparation.is_needed else source
+
+
+def open_with(settings: Settings, name: str, stdin: BinaryIO | None, **columns: Any) -> FileSource:
+    """Return the rows of one file, read as the settings say.
+
+    Arguments:
+        settings: its format, encoding, delimiter, header, sheet and columns of text.
+        name: a path, or `-`.
+        stdin: what `-` means.
+        columns: what else `open_source` takes.
+
+    Raises:
+        UsageError: a setting does not fit, or no text column was found.
+        InputError: the input cannot be read.
+    """
+    return open_source(
+        name,
+        stdin=stdin,
+        input_format=settings.input_format,
+        encoding=settings.encoding,
+        delimiter=settings.delimiter,
+        has_header=not settings.no_header,
+        sheet=settings.sheet,
+        text_columns=settings.text_column,
+        **columns,
+    )
 
 
 def _check_names(source: FileSource, wanted: Sequence[str]) -> None:

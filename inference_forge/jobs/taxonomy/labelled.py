@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, BinaryIO, Final
 
-from inference_forge.adapters.sources import open_source
+from inference_forge.app.input_source import open_with
 from inference_forge.app.places import STDIN
 from inference_forge.core.columns import list_names
 from inference_forge.core.json_text import load
@@ -53,18 +53,8 @@ def read_labelled(
 def _open(
     path: str, settings: Settings, stdin: BinaryIO | None, label_column: str | None
 ) -> TicketSource:
-    return open_source(
-        path,
-        stdin=stdin,
-        input_format=settings.input_format,
-        encoding=settings.encoding,
-        delimiter=settings.delimiter,
-        has_header=not settings.no_header,
-        sheet=settings.sheet,
-        text_columns=settings.text_column,
-        # Who a ticket belongs to is read as a label should be: one cell, whatever its format.
-        tenant_column=label_column,
-    )
+    # Who a ticket belongs to is read as a label should be: one cell, whatever its format.
+    return open_with(settings, path, stdin, tenant_column=label_column)
 
 
 def _find_column(path: str, settings: Settings) -> str:
