@@ -9,9 +9,9 @@ from typing import TYPE_CHECKING, Final
 
 import anyio
 
-from inference_forge.adapters.http.address import server_of
 from inference_forge.app.allowed_models import check_allowed
 from inference_forge.app.budget import own_price
+from inference_forge.app.connecting import Heard, connect_endpoints
 from inference_forge.app.endpoints import find_addresses
 from inference_forge.core.cost import Price, cost_of
 from inference_forge.core.tokens import estimate_tokens
@@ -22,36 +22,18 @@ from inference_forge.settings import Reasoning
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
 
-    from inference_forge.adapters.providers.http_provider import HttpProvider
-    from inference_forge.adapters.providers.presets import Preset
-    from inference_forge.adapters.providers.rotating import RotatingProvider
-    from inference_forge.app.endpoints import Addresses
-    from inference_forge.app.keys import KeyFinder, Keys
+    from inference_forge.app.connecting import Endpoint
+    from inference_forge.app.keys import KeyFinder
     from inference_forge.app.packing import Packing
     from inference_forge.app.token_book import TokenBook
     from inference_forge.core.budget import Budget
     from inference_forge.core.taxonomy import Taxonomy
     from inference_forge.models import Usage
     from inference_forge.ports import Provider
-    from inference_forge.settings import Loaded, Settings
+    from inference_forge.settings import Loaded
 
 LOCAL: Final = "local"
 SIMULATED: Final = "simulated"
-
-
-@dataclass(frozen=True, slots=True)
-class Endpoint:
-    """One of several servers or keys that answer alike.
-
-    Attributes:
-        name: what messages call it: the server, or which key.
-        provider: asks it.
-        address: method, host and path of its requests.
-    """
-
-    name: str
-    provider: Provider
-    address: str
 
 
 @dataclass(frozen=True, slots=True)
@@ -82,14 +64,6 @@ class Answering:
     def providers(self) -> list[Provider]:
         """Return everybody who may be asked; to be closed at the end."""
         return [endpoint.provider for endpoint in self.endpoints] or [self.provider]
-
-
-@dataclass(frozen=True, slots=True)
-class _Heard:
-    """Who is told, by code and message, what turns out during a run."""
-
-    note: Callable[[str, str], None]
-    warn: Callable[[str, str], None]
 
 
 @dataclass(frozen=True, slots=True)
@@ -153,7 +127,7 @@ def open_answering(
         case "simulated":
             return _simulated(loaded, warn)
         case _:
-            return _hosted(loaded, environ, _Heard(note, warn), keys)
+            return _hosted(loaded, environ, Heard(note, warn), keys)
 
 
 def open_fallback(
@@ -265,7 +239,7 @@ def _simulated(loaded: Loaded, warn: Callable[[str, str], None]) -> Answering:
 
 
 def _hosted(
-    loaded: Loaded, environ: Mapping[str, str], heard: _Heard, finder: KeyFinder | None
+    loaded: Loaded, environ: Mapping[str, str], heard: Heard, finder: KeyFinder | None
 ) -> Answering:
     from inference_forge.adapters.providers.presets import find_preset  # noqa: PLC0415
     from inference_forge.adapters.providers.prices import find_price  # noqa: PLC0415
@@ -280,7 +254,7 @@ def _hosted(
         preset = replace(preset, requires_key=False)
     finder = finder or KeyFinder(environ, note=heard.note, warn=heard.warn)
     keys = finder.find(preset, loaded, addresses)
-    endpoints = _endpoints(settings, preset, addresses, keys, heard)
+    endpoints = connect_endpoints(settings, preset, addresses, keys, heard)
     first = endpoints[0].provider
     price = own_price(settings) or find_price(preset.name, first.model, loaded.prices)
     return Answering(
@@ -293,54 +267,6 @@ def _hosted(
         endpoints=endpoints if len(endpoints) > 1 else (),
         sharers=len(endpoints) // len(addresses.urls),
     )
-
-
-def _endpoints(
-    settings: Settings, preset: Preset, addresses: Addresses, keys: Keys, heard: _Heard
-) -> tuple[Endpoint, ...]:
-    """Return one endpoint for each address, or for each of several keys at one address."""
-    urls = addresses.urls
-    by_key = len(urls) == 1 and len(keys.keys) > 1
-    names = [server_of(url)[1] for url in urls]
-    if len(set(names)) < len(names):
-        # Several on one server are told apart by their paths.
-        names = [url.partition("://")[2] for url in urls]
-    found = []
-    for number in range(max(len(urls), len(keys.keys), 1)):
-        provider = _connected(settings, preset, urls[number % len(urls)], keys, number, heard)
-        name = f"key {number + 1}" if by_key else names[number]
-        found.append(Endpoint(name, provider, provider.address))
-    return tuple(found)
-
-
-def _connected(
-    settings: Settings, preset: Preset, base_url: str, keys: Keys, number: int, heard: _Heard
-) -> HttpProvider | RotatingProvider:
-    from inference_forge.adapters.http.client import Timeouts  # noqa: PLC0415
-    from inference_forge.adapters.providers.connect import connect  # noqa: PLC0415
-    from inference_forge.adapters.providers.rotating import RotatingProvider  # noqa: PLC0415
-
-    api_key = keys.for_address(number)
-    provider = connect(
-        # Messages name the place where a key really is from.
-        replace(preset, key_env=keys.place),
-        api_key=api_key,
-        max_connections=settings.concurrency,
-        clock=time.time,  # noqa: TID251 - the composition root hands clocks out
-        estimate_tokens=estimate_tokens,
-        model=settings.model,
-        base_url=base_url,
-        # A server that loads its model first may be silent for long; a try has its own deadline.
-        timeouts=Timeouts(read_s=max(settings.timeout_s, settings.wake_s or 0.0)),
-        note=heard.note,
-        stream=settings.stream,
-        reasoning=settings.reasoning,
-        warn=heard.warn,
-        redact=None if keys.pool is None else keys.pool.redact,
-    )
-    if api_key is None or keys.pool is None:
-        return provider
-    return RotatingProvider(provider, api_key, keys.pool)
 
 
 def _pricing(price: Price | None) -> Callable[[Usage], Money | None]:
