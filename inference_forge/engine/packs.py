@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
@@ -83,6 +84,12 @@ class Packs:
             return [[one] for one in asked]
         complexity = tickets[0].complexity
         return self._plan.groups(asked, complexity, lambda one: one.known.ticket.text)
+
+    def least_groups(self, tickets: Sequence[KnownTicket]) -> int:
+        """Return how many groups `tickets` make at least, without looking into their texts."""
+        if self._plan is None or not tickets or not self._trust.is_worth_it:
+            return len(tickets)
+        return math.ceil(len(tickets) / self._plan.sizes[tickets[0].complexity])
 
     async def ask(self, group: Group, settled: MemoryObjectSendStream[Settled]) -> None:
         """Ask about `group` until each of its tickets is settled, or the run stops."""

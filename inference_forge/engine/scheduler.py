@@ -83,9 +83,9 @@ class Scheduler:
                     if batch is not None:
                         self._emit(BatchStarted(batch.number, batch.complexity, len(batch.tickets)))
                         tickets = [self._known.pop(ticket.index) for ticket in batch.tickets]
-                        groups = self._packs.groups(tickets)
-                        self._router.expect(len(groups))
-                        batches.start_soon(self._run_batch, tickets, len(groups), settled, control)
+                        expected = self._packs.least_groups(tickets)
+                        self._router.expect(expected)
+                        batches.start_soon(self._run_batch, tickets, expected, settled, control)
                     elif self._is_closed:
                         return
                     else:
