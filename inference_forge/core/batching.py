@@ -97,16 +97,6 @@ class BatchQueue:
         complexity, tenant = next(iter(self._since_s))
         return self._take(complexity, tenant, now)
 
-    def clear(self) -> int:
-        """Forget every waiting ticket; return how many there were."""
-        forgotten = self._length
-        for complexity in LONGEST_FIRST:
-            self._waiting[complexity].clear()
-            self._full[complexity].clear()
-        self._since_s.clear()
-        self._length = 0
-        return forgotten
-
     def _take(self, complexity: Complexity, tenant: str, now: float) -> Batch:
         tickets = self._waiting[complexity][tenant]
         size = min(self._sizes[complexity], len(tickets))

@@ -79,17 +79,12 @@ def test_tenants_are_never_mixed() -> None:
     ]
 
 
-def test_waiting_tickets_are_counted_and_can_be_forgotten() -> None:
-    """The counts follow adding, cutting and clearing."""
+def test_waiting_tickets_are_counted() -> None:
+    """The counts follow adding and cutting."""
     queue = _queue((C, 7, "a"), (C, 1, "b"), (S, 30, "a"))
     assert (len(queue), queue.waiting()) == (38, {C: 8, M: 0, S: 30})
     queue.cut()
     assert (len(queue), queue.waiting()) == (33, {C: 3, M: 0, S: 30})
-    assert queue.clear() == 33
-    assert (len(queue), queue.waiting()) == (0, {C: 0, M: 0, S: 0})
-    assert queue.cut() is None
-    queue.add(_ticket(99, "a"), S)
-    assert _cut_all(queue) == [(S, "a", 1)]
 
 
 _STEPS = st.lists(
