@@ -11,6 +11,7 @@
     │   ├── TransientError          worth another try (connect, reset, timeout, 5xx)
     │   ├── ThrottleError           the provider asks for less (429, 529)
     │   ├── TicketError             this request is refused, others may pass (400, 413, 422)
+    │   ├── WayRefused              how it is asked is refused, not what: ask again at once
     │   └── FatalError              no request can succeed (key, quota, model)
     ├── AnswerError                 the model answered, but not with a valid label
     ├── CacheError          exit 5  the cache cannot be read or written
@@ -120,6 +121,28 @@ class ThrottleError(ProviderError):
 
 class TicketError(ProviderError):
     """The provider refuses this request; other requests may pass."""
+
+
+class WayRefused(ProviderError):
+    """The provider refuses how it is asked; the same request may pass, asked in another way.
+
+    It is to be sent again at once, as any other request: paid for, paced and counted.
+
+    Arguments:
+        way: for `ports.Provider.ask`; it is worth asking so, and never leads back here for ever.
+    """
+
+    def __init__(
+        self,
+        detail: str,
+        *,
+        code: str,
+        status: int | None = None,
+        wait_s: float | None = None,
+        way: object = None,
+    ) -> None:
+        super().__init__(detail, code=code, status=status, wait_s=wait_s)
+        self.way = way
 
 
 class FatalError(ProviderError):

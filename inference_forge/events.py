@@ -123,7 +123,7 @@ class TryFinished:
 
     Attributes:
         code: `ok`, or the error's code.
-        kind: `ok`, `transient`, `throttle`, `ticket`, `fatal` or `answer`.
+        kind: `ok`, `transient`, `throttle`, `ticket`, `way`, `fatal` or `answer`.
         latency_s: from sending to the last byte.
         status: HTTP status, None without a response.
         in_flight: tries under way after this one, at all endpoints.

@@ -169,11 +169,15 @@ class Provider(Protocol):
     def generation(self) -> Mapping[str, object]:
         """Generation parameters that change answers; part of the fingerprint."""
 
-    async def ask(self, request: ModelRequest) -> ModelAnswer:
-        """Send one request and return the answer.
+    async def ask(self, request: ModelRequest, way: object = None) -> ModelAnswer:
+        """Send one request, once, and return the answer.
+
+        Arguments:
+            request: what to ask.
+            way: what `WayRefused` brought for this request; None at first.
 
         Raises:
-            ProviderError: one of its four subclasses, by what went wrong.
+            ProviderError: one of its subclasses, by what went wrong.
         """
 
     async def aclose(self) -> None:

@@ -167,6 +167,7 @@ class Rig:
             concurrency=self.concurrency,
             outage_budget_s=self.outage_budget_s,
             pacing=self.pacing,
+            health=RunHealth(None if self.budget is None else self.budget.most_unanswered),
         )
         self.control = self.gate.control
         self.purse = Purse(self.budget, self.control)

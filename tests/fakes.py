@@ -194,6 +194,7 @@ class Asked:
     text: str
     at_s: float
     request: ModelRequest
+    way: object = None
 
 
 Reply = str | ModelAnswer | ProviderError
@@ -233,9 +234,9 @@ class ScriptedProvider:
         """When requests came."""
         return [asked.at_s for asked in self.asked]
 
-    async def ask(self, request: ModelRequest) -> ModelAnswer:
+    async def ask(self, request: ModelRequest, way: object = None) -> ModelAnswer:
         """Answer after the latency."""
-        asked = Asked(len(self.asked), request.texts[0], anyio.current_time(), request)
+        asked = Asked(len(self.asked), request.texts[0], anyio.current_time(), request, way)
         self.asked.append(asked)
         self.in_flight += 1
         self.max_in_flight = max(self.max_in_flight, self.in_flight)

@@ -185,7 +185,8 @@ def _lane(
 ) -> Lane:
     settings = parts.settings
     now = anyio.current_time()
-    health = RunHealth()
+    budget = parts.choice.budget
+    health = RunHealth(None if budget is None else budget.most_unanswered)
     host = answering.address.removeprefix("POST ").partition("/")[0]
     admission = Admission(
         breaker=Breaker(_breaker_config(settings)),

@@ -59,6 +59,9 @@ class Amount:
     cost: Money | None
 
 
+RISKED_SHARE: Final = 0.05
+"""Of a limit on requests: a server that wants to be asked in another way refuses so many alike."""
+
 NOTHING: Final = Amount(0, None)
 
 UNSENT: Final = frozenset({"connect_error", "dns_error", "tls_error", "pool_timeout"})
@@ -123,6 +126,12 @@ class Budget:
         self._reserved_tokens = 0
         self._reserved_cost = Decimal(0)
         self._reservations = 0
+
+    @property
+    def most_unanswered(self) -> int | None:
+        """Return how many requests may be risked before the first answer; None without a limit."""
+        requests = self._limits.requests
+        return None if requests is None else max(1, int(requests * RISKED_SHARE))
 
     @property
     def has_reservations(self) -> bool:

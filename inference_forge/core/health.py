@@ -16,9 +16,16 @@ BARE_403_IN_A_ROW: Final = 5
 
 
 class RunHealth:
-    """Counts successes and refusals, and says when going on would be pointless."""
+    """Counts successes and refusals, and says when going on would be pointless.
 
-    def __init__(self) -> None:
+    Arguments:
+        most_unanswered: the most tries in flight before the first answer; None for no limit.
+    """
+
+    def __init__(self, most_unanswered: int | None = None) -> None:
+        self._most_unanswered = most_unanswered
+        self._has_answer = False
+        self._is_seeking = False
         self._successes = 0
         self._started = 0
         self._failed = 0
@@ -35,6 +42,29 @@ class RunHealth:
     def is_proven(self) -> bool:
         """Tell whether requests like these were answered, in this run or in one before."""
         return self._successes > 0 or self._has_history
+
+    @property
+    def most_in_flight(self) -> int | None:
+        """Return how many tries may be under way before the first answer; None for no limit.
+
+        While it is being found out how the provider wants to be asked, that is one: the others
+        would only find out the same.
+        """
+        if self._has_answer:
+            return None
+        return 1 if self._is_seeking else self._most_unanswered
+
+    def on_answer(self) -> None:
+        """Count an answer, usable or not."""
+        self._has_answer = True
+
+    def on_error(self, *, is_of_way: bool) -> None:
+        """Count a try without an answer.
+
+        Arguments:
+            is_of_way: the provider only wants to be asked in another way.
+        """
+        self._is_seeking = is_of_way
 
     def on_cached_answer(self) -> None:
         """Note that the cache holds an answer to the same kind of request."""

@@ -16,7 +16,7 @@ from inference_forge.engine.gatekeeper import Gatekeeper
 from inference_forge.engine.shared_slots import Load
 from inference_forge.engine.slots import Slot, TryKind, Waiter
 from inference_forge.engine.waiting_line import WaitingLine
-from inference_forge.errors import ThrottleError
+from inference_forge.errors import ThrottleError, WayRefused
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -219,7 +219,7 @@ class Admission:
         if not queue and (slot := self._keeper.grant(kind, tokens, now)) is not None:
             return slot
         waiter = Waiter(kind, tokens, may_divert, anyio.Event())
-        queue.append(waiter)
+        self._line.add(waiter)
         self._arm(now)
         self._tell()
         try:
@@ -244,9 +244,11 @@ class Admission:
         Then nothing is to be counted against the ticket.
         """
         is_starting = self._keeper.on_error(slot, error, self._clock())
-        if is_starting or isinstance(error, ThrottleError):
+        if is_starting or isinstance(error, ThrottleError | WayRefused):
             self._timer.set()
-        self._go_on()
+        # Whoever is to ask in another way asks again before the timer lets others go on.
+        if self._shared is not None or not isinstance(error, WayRefused):
+            self._go_on()
         return is_starting
 
     def release(self, slot: Slot) -> None:
@@ -278,11 +280,8 @@ class Admission:
             self.pump()
 
     def _wake_in_s(self, now: float) -> float:
-        if not self.waiting:
-            return math.inf
-        waits = [self._keeper.out_s(now)]
-        waits += [self._pacer.wait_s(waiter.tokens, now) for waiter in self._line.heads()]
-        wait_s = max(waits)
+        waits = [self._pacer.wait_s(waiter.tokens, now) for waiter in self._line.heads()]
+        wait_s = max(self._keeper.out_s(now), *waits) if waits else 0.0
         return wait_s if wait_s > 0 else math.inf
 
     def _arm(self, now: float) -> None:

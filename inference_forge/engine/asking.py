@@ -79,8 +79,9 @@ class Asker:
             complexity: of its tickets.
             read: raises `AnswerError` for an answer that holds nothing usable.
         """
-        # What succeeded elsewhere says nothing about the lane that is asked now.
+        # What succeeded elsewhere says nothing about the lane that is asked now, nor does the way.
         state.attempts.begin(self._lane.health.successes)
+        state.way = None
         step: Step | None = None
         while (slot := await self._wait_for_slot(step, state)) is not None:
             if isinstance(slot, Diverted):
@@ -105,7 +106,7 @@ class Asker:
         with self._control.interruptible():
             if await self._leaves_before_slot(step, state):
                 return Diverted(self.spending(state), state)
-            if not await self._purse.reserve(state, self._lane.cost_of):
+            if not await self._purse.reserve(state, self._lane):
                 return None
             slot: Slot | None = None
             try:
@@ -114,12 +115,12 @@ class Asker:
                 )
             finally:
                 if slot is None:
-                    self._purse.withdraw(state)
+                    self._purse.withdraw(state, self._lane)
             if slot is None:
                 return Diverted(self.spending(state), state)
             if not self._control.is_stopping:
                 return slot
-            self._purse.withdraw(state)
+            self._purse.withdraw(state, self._lane)
             self._lane.admission.release(slot)
         return None
 
@@ -191,21 +192,21 @@ class Asker:
             state.attempts.begin(self._lane.health.successes)
         state.tries += 1
         try:
-            answer = await self._send(state.request)
+            answer = await self._send(state)
         except ProviderError as error:
             is_starting = self._lane.admission.failed(slot, error)
             self._emit_try(complexity, state, error, began_s)
             if is_starting:
                 # Nobody was there who could have charged for it.
-                self._purse.withdraw(state)
+                self._purse.withdraw(state, self._lane)
                 return AskAgain()
-            self._purse.lose(state, error)
+            self._purse.lose(state, self._lane, error)
             return self.verdicts.after_error(error, state, is_probe=slot.permit.is_probe)
         except BaseException:
-            self._purse.lose(state)
+            self._purse.lose(state, self._lane)
             self._lane.admission.release(slot)
             raise
-        self._purse.settle(state, answer.usage, self._lane.cost_of)
+        self._purse.settle(state, answer.usage, self._lane)
         if self._lane.learn is not None:
             latency_s = self._clock() - began_s
             self._lane.learn(state.request, answer.usage, latency_s, is_again=state.is_again)
@@ -223,10 +224,10 @@ class Asker:
         self._emit_try(complexity, state, None, began_s, answer.first_token_s)
         return result
 
-    async def _send(self, request: ModelRequest) -> ModelAnswer:
+    async def _send(self, state: RequestState) -> ModelAnswer:
         timeout_s = self._lane.admission.timeout_s(self._limits.try_timeout_s)
         with anyio.move_on_after(timeout_s), self._impatient():
-            return await self._lane.provider.ask(request)
+            return await self._lane.provider.ask(state.request, state.way)
         raise TransientError(f"no complete answer within {timeout_s:g} s", code="timeout")
 
     def _impatient(self) -> AbstractContextManager[object]:

@@ -7,12 +7,13 @@ server's start) are the core's state machines, which this module holds together.
 from __future__ import annotations
 
 import math
+import sys
 from typing import TYPE_CHECKING, TypeVar
 
 from inference_forge.core.breaker import Breaker, BreakerState
 from inference_forge.engine.pause import Pause
 from inference_forge.engine.slots import Slot, TryKind
-from inference_forge.errors import ThrottleError, TransientError
+from inference_forge.errors import ThrottleError, TransientError, WayRefused
 from inference_forge.events import BreakerChanged
 
 if TYPE_CHECKING:
@@ -167,6 +168,7 @@ class Gatekeeper:
         self._pacer.on_admitted(slot.sent, answer.usage.total_tokens, now)
         self._pacer.on_hints(answer.hints, slot.sent, now, is_admitted=True)
         self._outage.on_success()
+        self._health.on_answer()
         self._limit.on_success(self.in_flight)
         self._pause.on_other()
         self._quota.on_success(now)
@@ -187,6 +189,7 @@ class Gatekeeper:
         self._pacer.on_hints(error.hints, slot.sent, now, is_admitted=not is_throttle)
         if not is_throttle:
             self._pacer.on_admitted(slot.sent, None, now)
+        self._health.on_error(is_of_way=isinstance(error, WayRefused))
         match error:
             case TransientError():
                 self._limit.on_other()
@@ -231,7 +234,7 @@ class Gatekeeper:
         # While there is nothing but throttles, or a server starts, one at a time is enough to see
         # the end of it.
         is_one = self._pause.is_throttled(now) or self.is_starting
-        limit = 1 if is_one else self._limit.limit
+        limit = 1 if is_one else min(self._limit.limit, self._health.most_in_flight or sys.maxsize)
         return limit if self._shared is None else min(limit, self.in_flight + self._shared.free)
 
     def _with_breaker(self, call: Callable[[], _T], now: float) -> _T:

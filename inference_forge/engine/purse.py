@@ -2,18 +2,22 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from typing import TYPE_CHECKING, Final
 
 import anyio
 
 from inference_forge.core.budget import NOTHING, Amount, Budget, may_be_billed
+from inference_forge.engine.slots import TryKind
 from inference_forge.errors import LimitReached
 from inference_forge.models import Usage
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
+    from inference_forge.core.health import RunHealth
     from inference_forge.engine.control import RunControl
+    from inference_forge.engine.lane import Lane
     from inference_forge.engine.request_state import RequestState
     from inference_forge.errors import ProviderError
     from inference_forge.models import ModelRequest, Money
@@ -38,55 +42,69 @@ class Purse:
     def __init__(self, budget: Budget | None, control: RunControl) -> None:
         self._budget = budget
         self._control = control
+        self._held: Counter[RunHealth] = Counter()
         self._changed = anyio.Event()
 
-    async def reserve(self, state: RequestState, cost_of: CostOf) -> bool:
+    async def reserve(self, state: RequestState, lane: Lane) -> bool:
         """Set money aside for the next try; False when the run stops instead."""
         budget = self._budget
         if budget is None:
             return True
         while True:
-            most = _most(budget, state.request, cost_of)
-            if budget.reserve(most):
-                state.reserved = most
-                return True
-            if not budget.has_reservations:
-                self._control.stop(LimitReached(budget.reached(most)))
-                return False
+            most = _most(budget, state.request, lane.cost_of)
+            if self._may_hold(state, lane.health):
+                if budget.reserve(most):
+                    state.reserved = most
+                    self._held[lane.health] += 1
+                    return True
+                if not budget.has_reservations:
+                    self._control.stop(LimitReached(budget.reached(most)))
+                    return False
             await self._changed.wait()
 
-    def settle(self, state: RequestState, usage: Usage, cost_of: CostOf) -> None:
+    def _may_hold(self, state: RequestState, health: RunHealth) -> bool:
+        """Tell whether money may be set aside for one more try at a provider.
+
+        What waits for the first answer must not hold what the try needs that is to bring it.
+        """
+        most = health.most_in_flight
+        is_urgent = state.kind is TryKind.ANOTHER_WAY
+        return most is None or is_urgent or self._held[health] < most
+
+    def settle(self, state: RequestState, usage: Usage, lane: Lane) -> None:
         """Book what an answer cost."""
         if self._budget is None or state.reserved is None:
             return
         self._budget.bound.on_usage(state.request, usage)
         if usage.is_estimate:
             usage = _at_most(self._budget, state.request, usage)
-        self._budget.settle(state.reserved, Amount(usage.total_tokens, cost_of(usage)))
-        self._announce(state)
+        self._budget.settle(state.reserved, Amount(usage.total_tokens, lane.cost_of(usage)))
+        self._announce(state, lane)
 
-    def lose(self, state: RequestState, error: ProviderError | None = None) -> None:
+    def lose(self, state: RequestState, lane: Lane, error: ProviderError | None = None) -> None:
         """Book a try without an answer: nothing when the provider refused it, else all of it.
 
         Arguments:
             state: the request.
+            lane: where it was tried.
             error: what the try ended in; None when it was cancelled.
         """
         if self._budget is None or state.reserved is None:
             return
         is_free = error is not None and not may_be_billed(error)
         self._budget.settle(state.reserved, NOTHING if is_free else state.reserved)
-        self._announce(state)
+        self._announce(state, lane)
 
-    def withdraw(self, state: RequestState) -> None:
+    def withdraw(self, state: RequestState, lane: Lane) -> None:
         """Give back what was set aside for a try that is not made."""
         if self._budget is None or state.reserved is None:
             return
         self._budget.withdraw(state.reserved)
-        self._announce(state)
+        self._announce(state, lane)
 
-    def _announce(self, state: RequestState) -> None:
+    def _announce(self, state: RequestState, lane: Lane) -> None:
         state.reserved = None
+        self._held[lane.health] -= 1
         self._changed.set()
         self._changed = anyio.Event()
 

@@ -3,10 +3,16 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Final
 
 from inference_forge.engine.slots import TryKind
-from inference_forge.errors import AnswerError, ThrottleError, TicketError, TransientError
+from inference_forge.errors import (
+    AnswerError,
+    ThrottleError,
+    TicketError,
+    TransientError,
+    WayRefused,
+)
 from inference_forge.models import Usage
 
 if TYPE_CHECKING:
@@ -31,6 +37,7 @@ class RequestState:
         names: what it calls its tickets; None when it is about one.
         active_s: seconds that count against the tickets' deadline.
         is_again: whether the request mends what another one left without a usable answer.
+        way: how the provider that is asked now wants it sent; None until it refused another way.
     """
 
     request: ModelRequest
@@ -46,20 +53,20 @@ class RequestState:
     is_refused: bool = False
     names: PackNames | None = None
     is_again: bool = False
+    way: object = None
+
+
+_KINDS: Final = {
+    AnswerError: "answer",
+    TransientError: "transient",
+    ThrottleError: "throttle",
+    TicketError: "ticket",
+    WayRefused: "way",
+}
 
 
 def kind_of(error: ProviderError | AnswerError | None) -> str:
     """Return what a try ended in, as `TryFinished.kind` names it."""
-    match error:
-        case None:
-            return "ok"
-        case AnswerError():
-            return "answer"
-        case TransientError():
-            return "transient"
-        case ThrottleError():
-            return "throttle"
-        case TicketError():
-            return "ticket"
-        case _:
-            return "fatal"
+    if error is None:
+        return "ok"
+    return next((kind for each, kind in _KINDS.items() if isinstance(error, each)), "fatal")

@@ -17,9 +17,13 @@ if TYPE_CHECKING:
 
 
 class TryKind(Enum):
-    """Why a slot is asked for."""
+    """Why a slot is asked for.
+
+    `ANOTHER_WAY` goes before all others: what it finds out, they need not.
+    """
 
     FIRST = "first"
+    ANOTHER_WAY = "another_way"
     REPAIR = "repair"
     RETRY = "retry"
     RETRY_AFTER_THROTTLE = "retry_after_throttle"

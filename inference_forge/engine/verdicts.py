@@ -14,6 +14,7 @@ from inference_forge.errors import (
     ProviderRefused,
     ThrottleError,
     TransientError,
+    WayRefused,
 )
 from inference_forge.models import Failure
 
@@ -83,6 +84,9 @@ class Verdicts:
                 is_probe=is_probe,
                 is_proven=health.is_proven,
             )
+        if isinstance(error, WayRefused):
+            state.kind, state.way = TryKind.ANOTHER_WAY, error.way
+            return AskAgain()
         is_refused = isinstance(error, FatalError) or (
             error.code == BARE_403 and health.on_bare_403()
         )

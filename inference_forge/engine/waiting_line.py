@@ -31,6 +31,14 @@ class WaitingLine:
         """Return the queue for tries of a kind."""
         return self._firsts if kind is TryKind.FIRST else self._retries
 
+    def add(self, waiter: Waiter) -> None:
+        """Let `waiter` wait."""
+        queue = self.queue(waiter.kind)
+        if waiter.kind is TryKind.ANOTHER_WAY:
+            queue.appendleft(waiter)
+        else:
+            queue.append(waiter)
+
     def in_order(self, *, is_probing: bool) -> tuple[deque[Waiter], deque[Waiter]]:
         """Return who goes first: tickets under way, but for probes those that never failed.
 

@@ -20,12 +20,20 @@ from inference_forge.adapters.providers.accepted import (
     Manner,
     is_about_manner,
     next_manner,
+    weakest,
 )
+from inference_forge.adapters.providers.any_way import ask_any_way
 from inference_forge.adapters.providers.connect import connect
 from inference_forge.adapters.providers.credentials import ApiKey
 from inference_forge.adapters.providers.presets import load_presets
 from inference_forge.adapters.providers.verdict import Complaint, read_complaint
-from inference_forge.errors import ProviderError, ThrottleError, TicketError, TransientError
+from inference_forge.errors import (
+    ProviderError,
+    ThrottleError,
+    TicketError,
+    TransientError,
+    WayRefused,
+)
 from inference_forge.models import BucketHint, Message, ModelRequest, RateLimitHints
 
 if TYPE_CHECKING:
@@ -259,7 +267,7 @@ class Asked:
 
     async def ask(self) -> ModelAnswer:
         """Ask once."""
-        return await self.provider.ask(REQUEST)
+        return await ask_any_way(self.provider, REQUEST)
 
 
 def no_schema(body: Any) -> Scripted | None:
@@ -286,7 +294,7 @@ async def test_a_weaker_form_is_remembered() -> None:
 
 
 async def test_everything_may_be_refused_in_turn() -> None:
-    """Form, temperature and the cap's name, each by its own complaint, within one try."""
+    """Form, temperature and the cap's name, each by its own complaint."""
 
     def strict(body: Any) -> Scripted | None:
         if "temperature" in body:
@@ -367,6 +375,99 @@ async def test_other_refusals_are_not_asked_again() -> None:
     assert len(asked.server.bodies) == 1
     assert caught.value.hints == RateLimitHints(requests=BucketHint(remaining=7))
     await asked.provider.aclose()
+
+
+async def test_one_call_is_one_request() -> None:
+    """Who asks decides when the next one leaves: it has to be paid for and paced like any other."""
+    asked = Asked(no_schema)
+    with pytest.raises(WayRefused) as caught:
+        await asked.provider.ask(REQUEST)
+    assert len(asked.server.bodies) == 1
+    assert (caught.value.code, caught.value.status) == ("rejected", 400)
+    assert (await asked.provider.ask(REQUEST, caught.value.way)).text == '{"category":"billing"}'
+    assert len(asked.server.bodies) == 2
+    await asked.provider.aclose()
+
+
+async def test_what_another_request_found_out_is_used_at_once() -> None:
+    """Who was sent before that, and is refused after it, takes no step of its own."""
+
+    def plain_only(body: Any) -> Scripted | None:
+        said = "no response_format, please"
+        return error(400, None, said) if "response_format" in body else None
+
+    asked = Asked(plain_only)
+    with pytest.raises(WayRefused) as late:
+        await asked.provider.ask(REQUEST)
+    await asked.ask()
+    assert len(asked.server.bodies) == 4  # the late one, and three steps
+    await asked.provider.ask(REQUEST, late.value.way)
+    assert len(asked.server.bodies) == 5
+    assert "response_format" not in asked.server.bodies[-1]
+    await asked.provider.aclose()
+
+
+async def test_a_late_answer_does_not_bring_back_what_was_refused_since() -> None:
+    """Several servers behind one address may differ; what one of them refuses is left out."""
+    late, bodies = anyio.Event(), []
+
+    async def reply(request: httpx.Request) -> httpx.Response:
+        bodies.append(orjson.loads(request.content))
+        if len(bodies) == 1:
+            await late.wait()
+        elif "temperature" in bodies[-1]:
+            return httpx.Response(400, json=error(400, None, "no 'temperature'").body)
+        return httpx.Response(200, json=completion("{}").body)
+
+    provider = connect(
+        PRESETS["openai"],
+        api_key=ApiKey("k", source="KEY"),
+        max_connections=9,
+        clock=lambda: 0.0,
+        estimate_tokens=len,
+        model="m",
+        transport=httpx.MockTransport(reply),
+    )
+    async with anyio.create_task_group() as tasks:
+        tasks.start_soon(provider.ask, REQUEST)
+        await anyio.wait_all_tasks_blocked()
+        await ask_any_way(provider, REQUEST)
+        late.set()
+    assert "temperature" in bodies[0]
+    await provider.ask(REQUEST)
+    assert "temperature" not in bodies[-1]
+    assert len(bodies) == 4
+    await provider.aclose()
+
+
+async def test_a_way_that_is_not_its_own_does_not_matter() -> None:
+    """Another provider's way says nothing here."""
+    asked = Asked(lambda _body: None)
+    await asked.provider.ask(REQUEST, object())
+    assert asked.server.bodies[0]["response_format"]["type"] == "json_schema"
+    await asked.provider.aclose()
+
+
+MANNERS = st.builds(
+    Manner,
+    st.sampled_from(["json_schema", "json_object", "plain"]),
+    st.sampled_from([0.0, None]),
+    st.just("max_tokens"),
+    st.just(False),
+    st.sampled_from(["with usage", "without usage", "no"]),
+    st.sampled_from([FULL.reasoning, FULL.reasoning[1:], ()]),
+)
+
+
+@given(one=MANNERS, other=MANNERS)
+def test_the_weakest_of_two_ways_leaves_out_what_either_does(one: Manner, other: Manner) -> None:
+    """It does not matter in which order, nor how often."""
+    both = weakest(one, other)
+    assert both == weakest(other, one) == weakest(both, one) == weakest(both, both)
+    assert weakest(FULL, one) == one
+    renamed = replace(one, cap_field="max_completion_tokens", is_cap_renamed=True)
+    assert weakest(renamed, other).cap_field == weakest(other, renamed).cap_field
+    assert weakest(other, renamed).cap_field == "max_completion_tokens"
 
 
 async def test_requests_at_the_same_time_agree() -> None:

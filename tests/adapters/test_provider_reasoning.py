@@ -17,6 +17,7 @@ from inference_forge.adapters.providers.accepted import (
     Manner,
     next_manner,
 )
+from inference_forge.adapters.providers.any_way import ask_any_way
 from inference_forge.adapters.providers.connect import connect
 from inference_forge.adapters.providers.credentials import ApiKey
 from inference_forge.adapters.providers.presets import load_presets
@@ -74,7 +75,7 @@ class Asked:
 
     async def ask(self, times: int = 1) -> Any:
         """Ask, and return the last answer."""
-        answers = [await self.provider.ask(REQUEST) for _ in range(times)]
+        answers = [await ask_any_way(self.provider, REQUEST) for _ in range(times)]
         return answers[-1]
 
 

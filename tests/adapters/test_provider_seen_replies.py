@@ -6,6 +6,7 @@ import httpx
 import orjson
 import pytest
 
+from inference_forge.adapters.providers.any_way import ask_any_way
 from inference_forge.adapters.providers.connect import connect
 from inference_forge.adapters.providers.credentials import ApiKey
 from inference_forge.adapters.providers.presets import load_presets
@@ -172,7 +173,7 @@ async def test_a_form_refused_by_a_500_is_weakened() -> None:
         transport=httpx.MockTransport(answer),
         note=lambda code, _said: notes.append(code),
     )
-    found = await provider.ask(REQUEST)
+    found = await ask_any_way(provider, REQUEST)
     await provider.aclose()
     assert (found.text, found.usage) == ("{} ", Usage(82, 3))
     assert forms == ["json_schema", "json_object"]

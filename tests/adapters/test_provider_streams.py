@@ -27,6 +27,7 @@ from streams import (
 
 from inference_forge.adapters.http.events import ServerEvent
 from inference_forge.adapters.providers.anthropic_stream import AnthropicStream
+from inference_forge.adapters.providers.any_way import ask_any_way
 from inference_forge.adapters.providers.connect import connect
 from inference_forge.adapters.providers.credentials import ApiKey
 from inference_forge.adapters.providers.openai_stream import OpenAIStream
@@ -87,7 +88,7 @@ class Asked:
 
     async def ask(self, request: ModelRequest = REQUEST) -> ModelAnswer:
         """Ask once."""
-        return await self.provider.ask(request)
+        return await ask_any_way(self.provider, request)
 
 
 async def answer_to(reply: Reply, name: str = "openai", **options: Any) -> ModelAnswer:

@@ -9,12 +9,19 @@ import httpx
 import pytest
 from servers import completion
 
+from inference_forge.adapters.providers.any_way import ask_any_way
 from inference_forge.adapters.providers.connect import connect
 from inference_forge.adapters.providers.credentials import ApiKey
 from inference_forge.adapters.providers.presets import find_preset
 from inference_forge.adapters.providers.rotating import KeyPool, RotatingProvider
 from inference_forge.adapters.threads import DedicatedThread
-from inference_forge.errors import FatalError, SettingsError, ThrottleError, TransientError
+from inference_forge.errors import (
+    FatalError,
+    SettingsError,
+    ThrottleError,
+    TransientError,
+    WayRefused,
+)
 from inference_forge.models import Message, ModelRequest
 
 if TYPE_CHECKING:
@@ -80,13 +87,26 @@ class Place:
         return RotatingProvider(inner, key(value), self.pool)
 
 
-async def test_a_new_key_is_taken() -> None:
-    """Within the same request; from then on it is sent with all."""
+async def test_the_request_after_a_refused_key_is_a_request_of_its_own() -> None:
+    """Who asks decides when it leaves; how it is asked stays."""
     place = Place("old", accepted=["new"])
     place.now = ["new"]
     provider = place.provider("old")
-    assert (await provider.ask(REQUEST)).text == "hello"
-    await provider.ask(REQUEST)
+    way = object()
+    with pytest.raises(WayRefused) as caught:
+        await provider.ask(REQUEST, way)
+    assert place.sent == ["old"]
+    assert (caught.value.code, caught.value.way) == ("unauthorized", way)
+    await provider.aclose()
+
+
+async def test_a_new_key_is_taken() -> None:
+    """At once; from then on it is sent with all."""
+    place = Place("old", accepted=["new"])
+    place.now = ["new"]
+    provider = place.provider("old")
+    assert (await ask_any_way(provider, REQUEST)).text == "hello"
+    await ask_any_way(provider, REQUEST)
     assert place.sent == ["old", "new", "new"]
     assert (place.readings, [code for code, _ in place.told]) == (1, ["key_read_again"])
     assert "new" not in repr(provider) + repr(place.pool)
@@ -99,7 +119,7 @@ async def test_the_same_key_is_the_end() -> None:
     provider = place.provider("old")
     for _ in range(2):
         with pytest.raises(FatalError, match=r"401.*bad \*\*\*"):
-            await provider.ask(REQUEST)
+            await ask_any_way(provider, REQUEST)
     assert (place.sent, place.readings) == (["old", "old"], 1)
 
 
@@ -110,7 +130,7 @@ async def test_requests_that_are_refused_together_read_once() -> None:
     provider = place.provider("old")
     async with anyio.create_task_group() as group:
         for _ in range(30):
-            group.start_soon(provider.ask, REQUEST)
+            group.start_soon(ask_any_way, provider, REQUEST)
     assert place.readings == 1
     assert place.sent.count("new") == 30
 
@@ -122,7 +142,7 @@ async def test_a_place_that_gives_bad_keys_for_ever_is_left() -> None:
     for number in range(1, 5):
         place.now = [f"bad{number}"]
         with pytest.raises(FatalError):
-            await provider.ask(REQUEST)
+            await ask_any_way(provider, REQUEST)
     assert place.readings == 1
 
 
@@ -131,9 +151,9 @@ async def test_keys_that_expire_every_hour() -> None:
     place = Place("k0", accepted=["k0"])
     provider = place.provider("k0")
     for number in range(1, 5):
-        await provider.ask(REQUEST)
+        await ask_any_way(provider, REQUEST)
         place.now, place.accepted = [f"k{number}"], {f"k{number}"}
-    await provider.ask(REQUEST)
+    await ask_any_way(provider, REQUEST)
     assert place.readings == 4
 
 
@@ -143,12 +163,12 @@ async def test_a_throttle_shows_that_a_key_is_good() -> None:
     place.now = ["k1"]
     provider = place.provider("k0")
     with pytest.raises(FatalError):
-        await provider.ask(REQUEST)
+        await ask_any_way(provider, REQUEST)
     place.status = 429
     with pytest.raises(ThrottleError):
-        await provider.ask(REQUEST)
+        await ask_any_way(provider, REQUEST)
     place.status, place.now = 401, ["k2"]
-    assert (await provider.ask(REQUEST)).text == "hello"
+    assert (await ask_any_way(provider, REQUEST)).text == "hello"
 
 
 async def test_other_errors_read_nothing() -> None:
@@ -156,7 +176,7 @@ async def test_other_errors_read_nothing() -> None:
     place = Place("old")
     place.status = 500
     with pytest.raises(TransientError):
-        await place.provider("old").ask(REQUEST)
+        await ask_any_way(place.provider("old"), REQUEST)
     assert place.readings == 0
 
 
@@ -165,14 +185,14 @@ async def test_a_place_that_cannot_be_read_again() -> None:
     place = Place("old")
     place.now = []
     with pytest.raises(FatalError):
-        await place.provider("old").ask(REQUEST)
+        await ask_any_way(place.provider("old"), REQUEST)
     assert place.told == [
         ("key_not_read", "the key was refused, and reading it again fails: keys.txt is empty")
     ]
     place.pool._read_again = None
     place.pool._successors.clear()
     with pytest.raises(FatalError):
-        await place.provider("old").ask(REQUEST)
+        await ask_any_way(place.provider("old"), REQUEST)
     assert place.readings == 1
 
 
@@ -181,13 +201,13 @@ async def test_each_lane_takes_a_key_that_no_other_has() -> None:
     place = Place("a", "b", accepted=["a", "c"])
     place.now = ["a", "c"]
     first, second = place.provider("a"), place.provider("b")
-    await first.ask(REQUEST)
-    await second.ask(REQUEST)
+    await ask_any_way(first, REQUEST)
+    await ask_any_way(second, REQUEST)
     assert place.sent == ["a", "b", "c"]
     place.now = ["a", "b"]
     place.accepted = {"b"}
     with pytest.raises(FatalError):
-        await first.ask(REQUEST)
+        await ask_any_way(first, REQUEST)
 
 
 async def test_lanes_that_share_a_key_share_its_successor() -> None:
@@ -195,8 +215,8 @@ async def test_lanes_that_share_a_key_share_its_successor() -> None:
     place = Place("old", accepted=["new"])
     place.now = ["new"]
     first, second = place.provider("old"), place.provider("old")
-    await first.ask(REQUEST)
-    await second.ask(REQUEST)
+    await ask_any_way(first, REQUEST)
+    await ask_any_way(second, REQUEST)
     assert place.readings == 1
     assert place.sent == ["old", "new", "old", "new"]
 

@@ -48,7 +48,7 @@ class LocalProvider:
         """The model's revision: answers of an older revision are not reused."""
         return {"revision": self._model.revision}
 
-    async def ask(self, request: ModelRequest) -> ModelAnswer:
+    async def ask(self, request: ModelRequest, way: object = None) -> ModelAnswer:  # noqa: ARG002
         """Classify the text of `request` and answer with one JSON object.
 
         Several texts are answered with a JSON array of objects, in their order.

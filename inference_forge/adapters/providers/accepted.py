@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import re
 from dataclasses import dataclass, replace
+from itertools import pairwise
 from typing import TYPE_CHECKING, Any, Final, Literal
 
 if TYPE_CHECKING:
@@ -133,10 +134,21 @@ ANTHROPIC_TERMS: Final = Terms(
     },
 )
 
-_WEAKER: Final[dict[Structured, Structured]] = {
-    "json_schema": "json_object",
-    "json_object": "plain",
-}
+_FORMS: Final[tuple[Structured, ...]] = ("json_schema", "json_object", "plain")
+_WEAKER: Final[dict[Structured, Structured]] = dict(pairwise(_FORMS))
+_STREAMINGS: Final[tuple[Streaming, ...]] = ("with usage", "without usage", "no")
+
+
+def weakest(one: Manner, other: Manner) -> Manner:
+    """Return the way that leaves out what either leaves out; both began as the same."""
+    return Manner(
+        max(one.structured, other.structured, key=_FORMS.index),
+        None if other.temperature is None else one.temperature,
+        (other if other.is_cap_renamed else one).cap_field,
+        one.is_cap_renamed or other.is_cap_renamed,
+        max(one.stream, other.stream, key=_STREAMINGS.index),
+        min(one.reasoning, other.reasoning, key=len),
+    )
 
 
 def is_about_manner(status: int, code: str) -> bool:

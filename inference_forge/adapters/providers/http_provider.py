@@ -17,6 +17,7 @@ from inference_forge.adapters.providers.accepted import (
     differences,
     is_about_manner,
     next_manner,
+    weakest,
 )
 from inference_forge.adapters.providers.reasoning import (
     can_be_told_off,
@@ -25,7 +26,7 @@ from inference_forge.adapters.providers.reasoning import (
 )
 from inference_forge.adapters.providers.verdict import Rule, read_complaint, refusal, rules_of
 from inference_forge.core.retry_after import rate_limit_hints
-from inference_forge.errors import TicketError
+from inference_forge.errors import TicketError, WayRefused
 from inference_forge.settings import Reasoning
 
 if TYPE_CHECKING:
@@ -49,7 +50,7 @@ class HttpProvider(ABC):
     A wire format adds where it is posted, how a request is written and how an answer is read.
 
     A server that refuses the form of answers, the temperature, a stream, the reasoning or the name
-    of the cap is asked again at once without it, within the same try. What got an answer that way
+    of the cap is to be asked again without it: `WayRefused` says how. What got an answer that way
     is kept for all requests that follow; what did not is not, because a complaint may quote a
     ticket. The fingerprint keeps what was asked first: the next run finds what this one paid for.
 
@@ -151,29 +152,30 @@ class HttpProvider(ABC):
         """
         return self._generation
 
-    async def ask(self, request: ModelRequest) -> ModelAnswer:
+    async def ask(self, request: ModelRequest, way: object = None) -> ModelAnswer:
         """Send one request and return the answer; cancellation closes the connection.
 
+        Arguments:
+            request: what to ask.
+            way: what `WayRefused` brought for this request; None at first.
+
         Raises:
+            WayRefused: the provider wants to be asked in another way.
             TransientError: connection trouble, a 5xx, or a 200 that holds no answer.
             ThrottleError: the provider asks for less.
             TicketError: the provider refuses this request.
             FatalError: no request can succeed: key, quota, model, certificate, redirect.
         """
-        asked = manner = self._manner
-        while True:
-            reply, hints = await self._post(request, manner)
-            error = self._refusal(reply)
-            if error is None:
-                break
-            weaker = self._next_manner(request, manner, reply, error)
-            if weaker is None:
-                error.hints = hints
-                raise error
-            manner = weaker
+        # Also without what others have found to be refused since this one was sent before.
+        manner = weakest(way, self._manner) if isinstance(way, Manner) else self._manner
+        reply, hints = await self._post(request, manner)
+        error = self._refusal(reply)
+        if error is not None:
+            error = self._in_another_way(request, manner, reply, error) or error
+            error.hints = hints
+            raise error
         answer = self._read(reply, request)
-        if manner != asked:
-            self._keep(asked, manner)
+        self._keep(weakest(manner, self._manner))
         # Whatever a server echoes, its own name for the model goes into files, too.
         answer = replace(
             answer,
@@ -247,16 +249,19 @@ class HttpProvider(ABC):
             redact=self._redact,
         )
 
-    def _next_manner(
+    def _in_another_way(
         self, request: ModelRequest, manner: Manner, reply: Reply, error: ProviderError
-    ) -> Manner | None:
+    ) -> WayRefused | None:
         if not is_about_manner(reply.status, error.code):
             return None
-        complaint = read_complaint(reply.body)
-        return next_manner(manner, complaint, self.terms, has_schema=request.schema is not None)
+        complaint, has_schema = read_complaint(reply.body), request.schema is not None
+        weaker = next_manner(manner, complaint, self.terms, has_schema=has_schema)
+        if weaker is None:
+            return None
+        return WayRefused(error.detail, code=error.code, status=error.status, way=weaker)
 
-    def _keep(self, asked: Manner, taken: Manner) -> None:
-        self._manner = taken
+    def _keep(self, taken: Manner) -> None:
+        asked, self._manner = self._manner, taken
         for code, refused, used in differences(asked, taken, self.terms):
             message = f"{self._host} refuses {refused} for {self._model}; asked with {used} instead"
             self._note(f"{code}:{self._model}", message)

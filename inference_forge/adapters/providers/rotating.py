@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Final
 
 import anyio
 
-from inference_forge.errors import FatalError, SettingsError, ThrottleError, TicketError
+from inference_forge.errors import FatalError, SettingsError, ThrottleError, TicketError, WayRefused
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence
@@ -92,9 +92,9 @@ class KeyPool:
 class RotatingProvider:
     """Asks with the key of the moment; implements `ports.Provider`.
 
-    A request that is refused for its key is sent once more with the key that the place has now,
-    within the same try. A new key that never got an answer is not replaced again, so a place that
-    gives another bad key each time is not asked for ever.
+    A request that is refused for its key is to be sent once more when the place has another one
+    now: `WayRefused` says so. A new key that never got an answer is not replaced again, so a place
+    that gives another bad key each time is not asked for ever.
 
     Arguments:
         inner: asks; its first key is `api_key`.
@@ -127,34 +127,30 @@ class RotatingProvider:
         """Method, host and path of every request."""
         return self._inner.address
 
-    async def ask(self, request: ModelRequest) -> ModelAnswer:
-        """Send one request, and once more when its key is refused and there is a new one.
+    async def ask(self, request: ModelRequest, way: object = None) -> ModelAnswer:
+        """Send one request.
 
         Raises:
+            WayRefused: as `HttpProvider.ask`, or its key is refused and there is a new one.
             ProviderError: as `HttpProvider.ask`.
         """
         key = self._key
         try:
-            return await self._asked(request)
+            answer = await self._inner.ask(request, way)
+        except (TicketError, ThrottleError, WayRefused):
+            self._accepted(key)
+            raise
         except FatalError as error:
             if error.code != REFUSED_KEY or not await self._replace(key):
                 raise
-        return await self._asked(request)
+            raise WayRefused(error.detail, code=error.code, status=error.status, way=way) from error
+        self._accepted(key)
+        return answer
 
     async def aclose(self) -> None:
         """Close all connections; idempotent."""
         self._pool.close()
         await self._inner.aclose()
-
-    async def _asked(self, request: ModelRequest) -> ModelAnswer:
-        key = self._key
-        try:
-            answer = await self._inner.ask(request)
-        except (TicketError, ThrottleError):
-            self._accepted(key)
-            raise
-        self._accepted(key)
-        return answer
 
     def _accepted(self, key: ApiKey) -> None:
         # A late answer to the key of before says nothing about the present one.

@@ -10,6 +10,7 @@ import httpx
 
 from inference_forge.adapters.http.client import Timeouts, build_client
 from inference_forge.adapters.http.exchange import exchange
+from inference_forge.adapters.providers.any_way import ask_any_way
 from inference_forge.adapters.providers.connect import connect, request_headers
 from inference_forge.adapters.providers.model_list import model_names
 from inference_forge.core.tokens import estimate_tokens
@@ -131,7 +132,7 @@ async def call_once(
     began_s = anyio.current_time()
     with anyio.move_on_after(timeout_s):
         try:
-            outcome = await provider.ask(_REQUEST)
+            outcome = await ask_any_way(provider, _REQUEST)
         except ProviderError as exc:
             outcome = exc
     seconds = anyio.current_time() - began_s

@@ -126,12 +126,12 @@ class _Recording:
         """Generation parameters that change answers."""
         return self._provider.generation
 
-    async def ask(self, request: ModelRequest) -> ModelAnswer:
+    async def ask(self, request: ModelRequest, way: object = None) -> ModelAnswer:
         """Pass on; raises like the provider."""
         self._asked += 1
         for text in request.texts:
             self.requests.setdefault(self._numbers[text], self._asked)
-        return await self._provider.ask(request)
+        return await self._provider.ask(request, way)
 
     async def aclose(self) -> None:
         """Do nothing: the next pass asks the same provider."""
