@@ -12,7 +12,7 @@ from inference_forge.models import Money
 
 if TYPE_CHECKING:
     from inference_forge.errors import ProviderError
-    from inference_forge.models import ModelRequest, Usage
+    from inference_forge.models import Message, ModelRequest, Usage
 
 PROVEN_AFTER: Final = 20
 """Answers with reported usage, after which the worst estimate so far bounds the next."""
@@ -83,18 +83,21 @@ class PromptBound:
     """The most tokens that a prompt can have, from what the provider reported so far.
 
     A run's prompts are alike: once enough were counted by the provider, none will be much further
-    off its estimate than the worst.
+    off its estimate than the worst. Before that, what they begin with is known from the first that
+    was counted: it has no more tokens than all of that one.
     """
 
     def __init__(self) -> None:
         self._counted = 0
         self._worst = 0.0
+        self._beginnings: dict[str, int] = {}
 
     def tokens(self, request: ModelRequest) -> int:
         """Return a bound on the prompt tokens of `request`."""
         if self._counted < PROVEN_AFTER:
-            size = sum(len(message.content.encode()) for message in request.messages)
-            return int(size * UNPROVEN_TOKENS_PER_BYTE) + FRAME_TOKENS
+            first, *others = (_bytes(message) for message in request.messages)
+            begins = self._beginnings.get(request.messages[0].content, first)
+            return int((begins + sum(others)) * UNPROVEN_TOKENS_PER_BYTE) + FRAME_TOKENS
         estimate = estimate_prompt(request).prompt_tokens
         return int(estimate * self._worst * MARGIN) + FRAME_TOKENS
 
@@ -105,6 +108,14 @@ class PromptBound:
         estimate = max(1, estimate_prompt(request).prompt_tokens)
         self._counted += 1
         self._worst = max(self._worst, usage.prompt_tokens / estimate)
+        if self._counted < PROVEN_AFTER:
+            first = request.messages[0]
+            least = self._beginnings.get(first.content, _bytes(first))
+            self._beginnings[first.content] = min(least, usage.prompt_tokens)
+
+
+def _bytes(message: Message) -> int:
+    return len(message.content.encode())
 
 
 class Budget:

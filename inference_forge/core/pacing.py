@@ -109,6 +109,10 @@ class Pacer:
         """Tell whether `tokens` matters in `wait_s` and `on_sent`."""
         return self._tpm is not None or self._has_token_headers
 
+    def is_beyond(self, tokens: int) -> bool:
+        """Tell whether a request has more tokens than a minute: it would never go through."""
+        return self._limits.tpm is not None and tokens > self._limits.tpm
+
     def rate_per_s(self) -> float | None:
         """Return the requests per second that are allowed, None when nothing is known."""
         told = None if self._limits.rpm is None else self._limits.rpm / SECONDS_PER_MINUTE

@@ -193,6 +193,10 @@ class Admission:
         """Tell whether `acquire` needs to know a request's tokens."""
         return self._pacer.counts_tokens
 
+    def is_beyond(self, tokens: int) -> bool:
+        """Tell whether a request of so many tokens is more than is ever let through."""
+        return self._pacer.is_beyond(tokens)
+
     def rate_per_s(self) -> float | None:
         """Return the requests per second that the provider admits, None when unknown."""
         return self._pacer.rate_per_s()
@@ -239,10 +243,7 @@ class Admission:
         self._go_on()
 
     def failed(self, slot: Slot, error: ProviderError) -> bool:
-        """Take `slot` back after `error`; tell whether it only says that the server still starts.
-
-        Then nothing is to be counted against the ticket.
-        """
+        """Take `slot` back; tell whether `error` only says that the server still starts."""
         is_starting = self._keeper.on_error(slot, error, self._clock())
         if is_starting or isinstance(error, ThrottleError | WayRefused):
             self._timer.set()

@@ -9,7 +9,7 @@ import anyio
 
 from inference_forge.core.attempts import AskAgain, GiveUp, Repair, Retry
 from inference_forge.core.tokens import estimate_prompt
-from inference_forge.engine.lane import CallLimits, Diverted, Lane
+from inference_forge.engine.lane import CallLimits, Diverted, Lane, TooLarge
 from inference_forge.engine.request_state import RequestState, kind_of
 from inference_forge.engine.verdicts import Verdicts
 from inference_forge.errors import (
@@ -71,7 +71,7 @@ class Asker:
 
     async def ask(
         self, state: RequestState, complexity: Complexity, read: Callable[[ModelAnswer], _T]
-    ) -> _T | GiveUp | Diverted | None:
+    ) -> _T | GiveUp | Diverted | TooLarge | None:
         """Return what `read` makes of the answer; None when the run stopped first.
 
         Arguments:
@@ -84,7 +84,7 @@ class Asker:
         state.way = None
         step: Step | None = None
         while (slot := await self._wait_for_slot(step, state)) is not None:
-            if isinstance(slot, Diverted):
+            if isinstance(slot, Diverted | TooLarge):
                 return slot
             result = await self._timed_try(slot, state, complexity, read)
             if not isinstance(result, Retry | Repair | AskAgain):
@@ -101,13 +101,14 @@ class Asker:
 
     async def _wait_for_slot(
         self, step: Step | None, state: RequestState
-    ) -> Slot | Diverted | None:
+    ) -> Slot | Diverted | TooLarge | None:
         """Wait out the step, then for a slot; None when the run stops meanwhile."""
         with self._control.interruptible():
             if await self._leaves_before_slot(step, state):
                 return Diverted(self.spending(state), state)
-            if not await self._purse.reserve(state, self._lane):
-                return None
+            is_paid = await self._pay(state)
+            if is_paid is not True:
+                return is_paid or None
             slot: Slot | None = None
             try:
                 slot = await self._lane.admission.acquire(
@@ -163,6 +164,13 @@ class Asker:
         if not self._lane.admission.counts_tokens:
             return 0
         return estimate_prompt(request).prompt_tokens + request.max_output_tokens
+
+    async def _pay(self, state: RequestState) -> bool | TooLarge:
+        """Set aside what the next try may cost; False when the run stops instead."""
+        is_pack = state.names is not None
+        if is_pack and self._lane.admission.is_beyond(self._tokens(state.request)):
+            return TooLarge()
+        return await self._purse.reserve(state, self._lane)
 
     async def _timed_try(
         self,

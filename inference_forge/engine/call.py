@@ -7,7 +7,15 @@ from typing import TYPE_CHECKING, TypeVar
 
 from inference_forge.core.attempts import GiveUp, TicketAttempts
 from inference_forge.engine.asking import Asker
-from inference_forge.engine.lane import CallLimits, CallResult, Carried, Diverted, Lane, PackResult
+from inference_forge.engine.lane import (
+    CallLimits,
+    CallResult,
+    Carried,
+    Diverted,
+    Lane,
+    PackResult,
+    TooLarge,
+)
 from inference_forge.engine.purse import Purse
 from inference_forge.engine.request_state import RequestState
 from inference_forge.engine.slots import TryKind
@@ -135,7 +143,9 @@ class Caller:
         if isinstance(result, GiveUp):
             self._asker.verdicts.given_up(result.failure)
             return self._or_elsewhere(state, self._result(state, result.failure))
-        return self._result(state, result) if isinstance(result, Classification) else result
+        if isinstance(result, Classification):
+            return self._result(state, result)
+        return result if isinstance(result, Diverted) else None
 
     async def resolve_pack(
         self,
@@ -171,6 +181,8 @@ class Caller:
             return result
         spending = self._asker.spending(state)
         is_answer = state.answer is not None
+        if isinstance(result, TooLarge):
+            return PackResult({}, is_answer, spending, state.active_s)
         if not isinstance(result, GiveUp):
             return PackResult(result, is_answer, spending, state.active_s)
         if not is_answer:
@@ -191,8 +203,8 @@ class Caller:
         if carried is not None:
             state.active_s = carried.active_s
             state.is_again = True
-            if self._lane.health.is_proven:
-                # Tickets under way go before those that never started.
+            if carried.was_answered or self._lane.health.is_proven:
+                # Tickets under way go before those that never started, and were on trial before.
                 state.kind = TryKind.REPAIR
         return state
 

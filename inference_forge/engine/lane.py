@@ -75,10 +75,12 @@ class Carried:
     Attributes:
         spending: its share of what they cost.
         active_s: seconds of its deadline that they used up.
+        was_answered: whether the last of them was, if without anything usable about the ticket.
     """
 
     spending: Spending
     active_s: float
+    was_answered: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -115,6 +117,11 @@ class PackResult:
     spending: Spending
     active_s: float
     is_fallback: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class TooLarge:
+    """No limit leaves room for a request about so many tickets; for fewer it may."""
 
 
 @dataclass(frozen=True, slots=True)

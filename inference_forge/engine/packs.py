@@ -131,7 +131,9 @@ class Packs:
             spending = share if one.carried is None else total(one.carried.spending, share)
             line = result.lines.get(place)
             if line is None:
-                missing.append(Asked(one.known, Carried(spending, result.active_s)))
+                missing.append(
+                    Asked(one.known, Carried(spending, result.active_s, result.is_answer))
+                )
             else:
                 call = _call_result(line, share, spending, is_fallback=result.is_fallback)
                 settled.send_nowait(Answered(one.known, call))

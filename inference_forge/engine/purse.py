@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Final
 import anyio
 
 from inference_forge.core.budget import NOTHING, Amount, Budget, may_be_billed
+from inference_forge.engine.lane import TooLarge
 from inference_forge.engine.slots import TryKind
 from inference_forge.errors import LimitReached
 from inference_forge.models import Usage
@@ -45,8 +46,12 @@ class Purse:
         self._held: Counter[RunHealth] = Counter()
         self._changed = anyio.Event()
 
-    async def reserve(self, state: RequestState, lane: Lane) -> bool:
-        """Set money aside for the next try; False when the run stops instead."""
+    async def reserve(self, state: RequestState, lane: Lane) -> bool | TooLarge:
+        """Set money aside for the next try; False when the run stops instead.
+
+        Returns:
+            `TooLarge` for a pack that does not fit in what is left: fewer tickets may.
+        """
         budget = self._budget
         if budget is None:
             return True
@@ -58,6 +63,8 @@ class Purse:
                     self._held[lane.health] += 1
                     return True
                 if not budget.has_reservations:
+                    if state.names is not None:
+                        return TooLarge()
                     self._control.stop(LimitReached(budget.reached(most)))
                     return False
             await self._changed.wait()

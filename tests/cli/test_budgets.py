@@ -4,9 +4,11 @@ from __future__ import annotations
 
 from decimal import Decimal
 from pathlib import Path
+from typing import Any
 
 import pytest
-from running import forge, read_csv
+from running import GOOD, forge, read_csv, tickets
+from servers import Reply, ScriptedServer, completion, error
 
 EXAMPLES = Path(__file__).parents[2] / "examples/tickets.csv"
 RUN = ("classify", str(EXAMPLES), "-o", "out.csv", "--provider", "simulated")
@@ -99,3 +101,21 @@ def test_named_prices_are_on_the_bill() -> None:
     assert done.code == 0
     assert done.summary["cost"].endswith(" INR")
     assert {row["currency"] for row in read_csv(Path("out.csv"))} <= {"INR", ""}
+
+
+def choosy(_number: int, body: Any) -> Reply:
+    """Refuse every form of answers and a temperature, one after the other."""
+    if form := body.get("response_format", {}).get("type"):
+        return error(400, None, f"response_format {form}: no")
+    return error(400, None, "no 'temperature'") if "temperature" in body else completion(GOOD)
+
+
+def test_a_server_sees_no_more_requests_than_were_asked_for(isolated: Path) -> None:
+    """Also one that wants to be asked in another way; most of them are answered."""
+    tickets(isolated / "in.csv", *(f"ticket number {number}" for number in range(30)))
+    with ScriptedServer(choosy) as server:
+        where = ("--provider", "openai", "--base-url", server.url, "--model", "m")
+        done = forge("classify", "in.csv", *where, "--max-requests", "8")
+        assert len(server.requests) == 8
+    assert (done.code, done.summary["requests"], done.summary["classified"]) == (6, "8", "5")
+    assert "--max-requests 8 is used up" in done.last

@@ -167,3 +167,28 @@ def test_what_the_provider_may_have_answered_is_paid_for(
 ) -> None:
     """What it refused by a status, or never got, is not."""
     assert may_be_billed(TransientError("x", code=code, status=status)) is is_billed
+
+
+@pytest.mark.parametrize(("requests", "most"), [(None, None), (1, 1), (39, 1), (100, 5)])
+def test_a_twentieth_of_the_requests_is_risked_before_an_answer(
+    requests: int | None, most: int | None
+) -> None:
+    """At least one; all without such a limit."""
+    assert Budget(BudgetLimits(requests=requests)).most_unanswered == most
+
+
+def test_what_all_prompts_begin_with_is_known_from_the_first_that_was_counted() -> None:
+    """It cannot have more tokens than all of a prompt; only the rest is bounded by its bytes."""
+    bound = PromptBound()
+    system = Message("system", "word " * 400)
+
+    def about(text: str) -> ModelRequest:
+        return ModelRequest((text,), (system, Message("user", text)), None, 100)
+
+    before = bound.tokens(about("a ticket"))
+    assert before >= 2000
+    bound.on_usage(about("a rather long ticket"), Usage(420, 5))
+    bound.on_usage(about("a ticket"), Usage(410, 5))
+    bound.on_usage(about("a very long ticket"), Usage(5000, 5))
+    assert bound.tokens(about("another")) == 410 + len("another") + FRAME_TOKENS
+    assert bound.tokens(request("another")) == len("another") + FRAME_TOKENS

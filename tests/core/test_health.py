@@ -68,3 +68,17 @@ def test_cached_answers_prove_that_the_request_is_right() -> None:
     for _ in range(100):
         assert health.may_start_ticket()
         health.on_ticket_started()
+
+
+def test_before_the_first_answer_few_may_be_risked() -> None:
+    """One while it is found out how to ask; then no more than told; after an answer all."""
+    health = RunHealth(3)
+    assert health.most_in_flight == 3
+    health.on_error(is_of_way=True)
+    assert health.most_in_flight == 1
+    health.on_error(is_of_way=False)
+    assert health.most_in_flight == 3
+    health.on_answer()
+    health.on_error(is_of_way=True)
+    assert health.most_in_flight is None
+    assert RunHealth().most_in_flight is None

@@ -11,14 +11,24 @@ import pytest
 from engine_rig import Rig, virtual_time
 from fakes import USAGE, ListSource, MemoryCache, Reply, ScriptedProvider, label, tickets
 from fleet_rig import FleetRig
+from virtual_time import run_on_virtual_time
 
+from inference_forge.core.budget import Budget, BudgetLimits
 from inference_forge.core.pacing import PacingLimits
 from inference_forge.core.packing.codes import CodeBook
 from inference_forge.core.packing.plan import MIN_ASKED, PackPlan, pack_plan
 from inference_forge.core.parse import AnswerParser
 from inference_forge.core.taxonomy import BUILT_IN
+from inference_forge.core.tokens import estimate_prompt
 from inference_forge.engine.lane import CallLimits
-from inference_forge.errors import FatalError, ThrottleError, TicketError, TransientError, TryLater
+from inference_forge.errors import (
+    FatalError,
+    LimitReached,
+    ThrottleError,
+    TicketError,
+    TransientError,
+    TryLater,
+)
 from inference_forge.events import Warned
 from inference_forge.models import (
     Classification,
@@ -469,3 +479,72 @@ async def test_a_fleet_shares_packs() -> None:
     assert len(good.asked) + len(dying.asked) < 60
     assert good.asked
     assert dying.asked
+
+
+def metered(asked: Asked) -> Reply:
+    """Answer well, at 0.3 tokens a character; more than the estimate says."""
+    prompt = sum(int(0.3 * len(message.content)) for message in asked.request.messages)
+    answer = well(asked)
+    assert isinstance(answer, str)
+    return ModelAnswer(answer, "fake-1", Usage(prompt, len(answer) // 3))
+
+
+@pytest.mark.parametrize("limit", [1_500, 2_500, 4_000, 12_000, 30_000])
+async def test_a_pack_that_a_budget_has_no_room_for_is_made_smaller(limit: int) -> None:
+    """Down to single tickets: what is left at the end is less than one of those may take."""
+    provider = ScriptedProvider(metered, 0.2)
+    budget = Budget(BudgetLimits(tokens=limit))
+    rig = Rig(tickets(texts(2000)), provider, plan=TWENTY, budget=budget)
+    await rig.run()
+    assert isinstance(rig.control.reason, LimitReached)
+    assert not rig.failures
+    assert rig.classified > 0
+    most = int(str(rig.control.reason).rpartition("could take ")[2].replace(",", ""))
+    assert limit - most < budget.spent.tokens <= limit
+    if limit >= 12_000:
+        assert budget.spent.tokens >= 0.95 * limit
+        assert max(len(asked.request.texts) for asked in provider.asked) == 20
+
+
+async def test_a_limit_on_requests_sends_whole_packs() -> None:
+    """A smaller one would be a request, too."""
+    budget = Budget(BudgetLimits(requests=7))
+    rig = Rig(tickets(texts(400)), ScriptedProvider(well, 0.2), plan=TWENTY, budget=budget)
+    await rig.run()
+    assert rig.classified == 140
+    assert str(rig.control.reason) == "--max-requests 7 is used up"
+
+
+async def test_a_pack_has_no_more_tokens_than_a_minute_allows() -> None:
+    """A server that counts the most it could take would refuse it for ever."""
+    provider = ScriptedProvider(metered, 0.2)
+    pacing = PacingLimits(tpm=1_000, learns_rate=False)
+    rig = Rig(tickets(texts(100)), provider, plan=TWENTY, pacing=pacing)
+    await rig.run()
+    assert_right(rig, 100)
+    sizes = [len(asked.request.texts) for asked in provider.asked]
+    assert 1 < max(sizes) < 20
+    for asked in provider.asked:
+        most = estimate_prompt(asked.request).prompt_tokens + asked.request.max_output_tokens
+        assert len(asked.request.texts) == 1 or most <= 1_000
+
+
+@pytest.mark.usefixtures("anyio_backend")
+@pytest.mark.parametrize("seed", range(3))
+def test_packs_that_brought_nothing_usable_do_not_hold_up_their_tickets(seed: int) -> None:
+    """All that may start before the first success are packs; what is left of them goes on."""
+
+    def respond(asked: Asked) -> Reply:
+        return ModelAnswer("no idea" if named(asked) else label(), "fake-1", Usage(20, 5))
+
+    async def run() -> Rig:
+        budget = Budget(BudgetLimits(tokens=1_800))
+        rows = tickets(texts(400))
+        rig = Rig(rows, ScriptedProvider(respond, 0.2), plan=TWENTY, budget=budget)
+        with anyio.fail_after(3600):
+            await rig.run()
+        return rig
+
+    rig = run_on_virtual_time(run, seed)
+    assert rig.classified > 20
+    assert isinstance(rig.control.reason, LimitReached)
