@@ -13,18 +13,22 @@ import httpx
 import orjson
 import pytest
 from servers import Reply, Script, ScriptedServer, completion
-from streams import DONE, EVENT_STREAM, chat_events, chunk, data, streamed
+from streams import DONE, EVENT_STREAM, chat_events, chunk, data, message_events, streamed
+from virtual_time import run_on_virtual_time
 
 from inference_forge.adapters.http import streamed as streaming
 from inference_forge.adapters.http.client import Timeouts, build_client
 from inference_forge.adapters.http.exchange import Reply as Received
 from inference_forge.adapters.http.exchange import exchange
 from inference_forge.adapters.http.streamed import MAX_KEPT_BYTES, MAX_STREAM_BYTES
+from inference_forge.adapters.providers.anthropic_stream import AnthropicStream
 from inference_forge.adapters.providers.openai_stream import OpenAIStream
 from inference_forge.errors import ProviderError, TransientError
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Callable
+
+    from inference_forge.adapters.http.streamed import StreamReader
 
 ANSWER = chat_events("hello world", thoughts="let me see")
 GZIP = {"Content-Encoding": "gzip"}
@@ -279,3 +283,71 @@ async def test_the_first_word_is_timed_from_sending() -> None:
     took_s = anyio.current_time() - began_s
     assert reply.first_token_s is not None
     assert 0.05 <= reply.first_token_s <= took_s - 0.05
+
+
+def open_ended(events: list[bytes], then_s: float = 1e9) -> Callable[[], AsyncIterator[bytes]]:
+    """Return events after which the stream stays open."""
+
+    async def chunks() -> AsyncIterator[bytes]:
+        for event in events:
+            yield event
+        await anyio.sleep(then_s)
+
+    return chunks
+
+
+@pytest.mark.parametrize(
+    ("reader", "events", "answer"),
+    [
+        (OpenAIStream, ANSWER, b"hello world"),
+        (AnthropicStream, message_events("hello world"), b"hello world"),
+        (OpenAIStream, [data({"error": {"message": "hello world"}})], b"hello world"),
+    ],
+)
+def test_the_last_event_is_the_end(
+    reader: Callable[[], StreamReader], events: list[bytes], answer: bytes
+) -> None:
+    """Whatever the server does with the connection: only milliseconds are waited for its end."""
+
+    async def exchanged() -> tuple[Received, float]:
+        transport = mocked(open_ended(events))
+        async with build_client(
+            "http://test", {}, max_connections=1, transport=transport
+        ) as client:
+            request = client.build_request("POST", "chat/completions", json={})
+            began_s = anyio.current_time()
+            reply = await exchange(client, request, reader=reader())
+            return reply, anyio.current_time() - began_s
+
+    reply, took_s = run_on_virtual_time(exchanged)
+    assert answer in reply.body
+    assert took_s <= 0.02
+
+
+def test_no_whole_answer_is_lost_to_a_timeout() -> None:
+    """While its usage is waited for, time may run out."""
+
+    async def exchanged() -> Received:
+        with anyio.fail_after(1.0):
+            return await ask("http://test", mocked(open_ended(ANSWER[:-2])))
+
+    assert said(run_on_virtual_time(exchanged))["content"] == "hello world"
+
+
+@pytest.mark.parametrize("before", [b"", b"\xef\xbb\xbf", b"\r\n \n"])
+@pytest.mark.parametrize("headers", [{}, GZIP])
+async def test_json_that_calls_itself_a_stream_is_read_as_json(
+    before: bytes, headers: dict[str, str]
+) -> None:
+    """Some servers label everything alike once a stream was asked for."""
+    body = orjson.dumps(completion("hello world").body)
+    sent = gzip.compress(before + body) if headers else before + body
+    reply = await asked(lambda _n, _b: Reply(body=sent, headers={**EVENT_STREAM, **headers}))
+    assert reply.body == body
+    assert reply.first_token_s is None
+
+
+async def test_json_that_calls_itself_a_stream_has_a_cap() -> None:
+    """That of any body."""
+    error = await failure(Reply(body=b"{" + b" " * MAX_KEPT_BYTES, headers=EVENT_STREAM))
+    assert error.code == "body_too_large"

@@ -61,7 +61,8 @@ async def exchange(
         request: ready to be sent.
         redact: replaces secrets in error details.
         reader: puts a successful reply together that comes as events; one that does not, because
-            the server does not stream, is read as any other. None expects no stream.
+            the server does not stream, whatever it calls it, is read as any other. None expects no
+            stream.
 
     Raises:
         TransientError: connection, timeout, protocol or encoding trouble, a body over the cap, or
@@ -98,6 +99,8 @@ async def _read_stream(
 ) -> Reply:
     stream = StreamedBody(response, reader, began_s)
     await stream.read()
+    if stream.plain is not None:
+        return Reply(response.status_code, response.headers, bytes(stream.plain))
     if not reader.is_whole:
         raise TransientError(
             f"{host}: the stream ended before the answer did",

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 import zlib
 from typing import TYPE_CHECKING, Final, Protocol
 
@@ -26,11 +25,16 @@ MAX_STREAM_BYTES: Final = 1 << 24
 are 200 to 400 bytes: a mebibyte would end after 4,000 tokens, where reasoning only begins."""
 
 FAREWELL_S: Final = 2.0
-"""Longest wait for what still comes after the answer: usage, a last event, the end. What comes in
-time leaves the connection fit to be used again; a server that leaves it open holds up nobody."""
+"""Longest wait for what still comes after the answer: usage, or the last event. No more than half
+of what a timeout leaves, or an answer that was paid for would be lost to it."""
+
+LINGER_S: Final = 0.01
+"""Longest wait for the end of the body after the last event, which is already on its way as a
+rule: it leaves the connection fit to be used again. A server that keeps it open holds up nobody."""
 
 _GZIP: Final = 16 + zlib.MAX_WBITS
 _PIECE_BYTES: Final = 1 << 16
+_BEFORE_TEXT: Final = b"\xef\xbb\xbf \t\r\n"
 
 
 class StreamTooLargeError(Exception):
@@ -47,6 +51,10 @@ class StreamReader(Protocol):
     @property
     def is_whole(self) -> bool:
         """Whether nothing is missing: the format's last event has come, or an error."""
+
+    @property
+    def is_over(self) -> bool:
+        """Whether nothing that comes counts any more."""
 
     @property
     def size(self) -> int:
@@ -67,6 +75,11 @@ class StreamedBody:
         reader: takes the events.
         began_s: when the request was sent, by the event loop's clock.
 
+    Attributes:
+        first_token_s: seconds from sending to the first word; None before.
+        plain: the body so far, where it is a JSON object that only calls itself a stream; else
+            None. No line of a stream begins so.
+
     Raises:
         httpx.DecodingError: the encoding was not asked for.
     """
@@ -80,6 +93,8 @@ class StreamedBody:
         self._total = 0
         self._fault: Exception | None = None
         self.first_token_s: float | None = None
+        self.plain: bytearray | None = None
+        self._has_begun = False
 
     async def read(self) -> None:
         """Read until the end, or until shortly after the answer is whole.
@@ -97,6 +112,7 @@ class StreamedBody:
             raise self._fault
 
     async def _read_chunks(self) -> None:
+        latest_s = anyio.current_effective_deadline()
         with anyio.CancelScope() as scope:
             try:
                 async for chunk in self._response.aiter_raw():
@@ -106,11 +122,21 @@ class StreamedBody:
                         # With the connection gone the next read fails, which ends the chain of
                         # generators below; leaving the loop would strand them half-way.
                         await self._response.aclose()
-                    elif self._reader.is_whole and scope.deadline == math.inf:
-                        scope.deadline = anyio.current_time() + FAREWELL_S
+                    elif self._reader.is_whole:
+                        scope.deadline = min(scope.deadline, self._leaves_at_s(latest_s))
             except TRANSLATED:
                 if self._fault is None and not self._reader.is_whole:
                     raise
+
+    def _leaves_at_s(self, latest_s: float) -> float:
+        """Return until when to wait for more after the answer is whole.
+
+        Arguments:
+            latest_s: when a timeout ends all this.
+        """
+        now = anyio.current_time()
+        wait_s = LINGER_S if self._reader.is_over else FAREWELL_S
+        return now + min(wait_s, max(0.0, (latest_s - now) / 2))
 
     async def _feed(self, chunk: bytes) -> None:
         """Pass on the events in a chunk; what is wrong with them is kept as the fault."""
@@ -128,9 +154,21 @@ class StreamedBody:
 
     def _pass_on(self, piece: bytes) -> None:
         self._total += len(piece)
+        if not self._has_begun and (text := piece.lstrip(_BEFORE_TEXT)):
+            self._has_begun = True
+            if text.startswith(b"{"):
+                self.plain, piece = bytearray(), text
+        if self.plain is not None:
+            self._keep(self.plain, piece)
+            return
         for event in self._parser.feed(piece):
             self._reader.take(event)
         if self._total > MAX_STREAM_BYTES or self._reader.size > MAX_KEPT_BYTES:
+            raise StreamTooLargeError
+
+    def _keep(self, plain: bytearray, piece: bytes) -> None:
+        plain += piece
+        if len(plain) > MAX_KEPT_BYTES:
             raise StreamTooLargeError
 
 

@@ -47,6 +47,11 @@ class AnthropicStream:
         return self._has_stopped or self._instead is not None
 
     @property
+    def is_over(self) -> bool:
+        """Whether `message_stop` or an error has come, which is when it is whole."""
+        return self.is_whole
+
+    @property
     def size(self) -> int:
         """Characters kept so far."""
         return self._size

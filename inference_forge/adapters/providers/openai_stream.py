@@ -44,7 +44,12 @@ class OpenAIStream:
     def is_whole(self) -> bool:
         """Whether `[DONE]`, the reason of the end, or an error has come."""
         is_finished = self._choice is not None and self._choice.get("finish_reason") is not None
-        return self._is_done or is_finished or self._instead is not None
+        return is_finished or self.is_over
+
+    @property
+    def is_over(self) -> bool:
+        """Whether `[DONE]` or an error has come."""
+        return self._is_done or self._instead is not None
 
     @property
     def size(self) -> int:
@@ -53,7 +58,7 @@ class OpenAIStream:
 
     def take(self, event: ServerEvent) -> None:
         """Take the next event; what comes after `[DONE]` or an error does not count."""
-        if self._is_done or self._instead is not None:
+        if self.is_over:
             return
         if event.data.strip() == _DONE:
             self._is_done = True
