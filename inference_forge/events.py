@@ -134,6 +134,8 @@ class TryFinished:
         tickets: how many the request was about.
         first_token_s: from sending to the answer's first word; None unless it was streamed.
         endpoint: which of several servers or keys; empty when there is one.
+        unsettled_tokens: estimated input tokens of a try that brought no answer, and may be billed
+            all the same; 0 for all others. No ticket's spending contains them.
     """
 
     complexity: Complexity
@@ -148,6 +150,7 @@ class TryFinished:
     tickets: int = 1
     first_token_s: float | None = None
     endpoint: str = ""
+    unsettled_tokens: int = 0
 
 
 @dataclass(frozen=True, slots=True)

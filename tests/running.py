@@ -61,6 +61,7 @@ class Done:
             "endpoints",
             "tokens",
             "cost",
+            "unsettled",
             "latency",
             "provider",
             "time",

@@ -14,6 +14,7 @@ if TYPE_CHECKING:
 
     from inference_forge.app import InputResult
     from inference_forge.core.savings import Savings, Spared
+    from inference_forge.models import Usage
     from inference_forge.observe.tally import Tally
 
 MAX_ENDPOINTS: Final = 8
@@ -73,6 +74,18 @@ def cost_in_words(tally: Tally) -> str:
     if tally.has_unknown_cost:
         known += " + unknown"
     return f"{known} (estimate)" if tally.usage.is_estimate else known
+
+
+def tokens_in_words(usage: Usage) -> str:
+    """Return the tokens that answers took, saying so when a part of them was not reported."""
+    estimate = ", in part an estimate" if usage.is_estimate else ""
+    return f"{usage.total_tokens:,} ({usage.prompt_tokens:,} in{estimate})"
+
+
+def unsettled_in_words(tally: Tally) -> str:
+    """Return what may come on top of the bill: the requests that ended without an answer."""
+    many = f"{tally.unsettled:,} request{'s' if tally.unsettled > 1 else ''}"
+    return f"{many} without an answer may be billed too: ~{tally.unsettled_tokens:,} tokens in"
 
 
 def endpoints_in_words(requests: Mapping[str, int]) -> str:
@@ -185,8 +198,9 @@ def _summary_rows(tally: Tally) -> list[tuple[str, str]]:
         *([("prepared", changes_in_words(tally.changes))] if tally.changes else []),
         ("requests", _requests(tally)),
         *([("endpoints", endpoints_in_words(tally.by_endpoint))] if tally.by_endpoint else []),
-        ("tokens", f"{usage.total_tokens:,} ({usage.prompt_tokens:,} in)"),
+        ("tokens", tokens_in_words(usage)),
         ("cost", cost_in_words(tally)),
+        *([("unsettled", unsettled_in_words(tally))] if tally.unsettled else []),
     ]
     p50, p95 = tally.latency_s.quantile(0.5), tally.latency_s.quantile(0.95)
     if p50 is not None and p95 is not None:

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, TypeVar
 import anyio
 
 from inference_forge.core.attempts import AskAgain, GiveUp, Repair, Retry
+from inference_forge.core.budget import may_be_billed
 from inference_forge.core.tokens import estimate_prompt
 from inference_forge.engine.lane import CallLimits, Diverted, Lane, TooLarge
 from inference_forge.engine.request_state import RequestState, kind_of
@@ -266,5 +267,13 @@ class Asker:
                 endpoint=self._lane.endpoint,
                 tickets=len(state.request.texts),
                 first_token_s=first_token_s,
+                unsettled_tokens=_unsettled(state.request, error),
             )
         )
+
+
+def _unsettled(request: ModelRequest, error: ProviderError | AnswerError | None) -> int:
+    """Return what a try may be billed of which nobody knows, in tokens."""
+    if not isinstance(error, ProviderError) or not may_be_billed(error):
+        return 0
+    return estimate_prompt(request).prompt_tokens

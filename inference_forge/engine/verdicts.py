@@ -5,7 +5,6 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Final
 
 from inference_forge.core.attempts import AskAgain, GiveUp, Repair, Retry
-from inference_forge.core.tokens import estimate_prompt
 from inference_forge.engine.slots import TryKind
 from inference_forge.errors import (
     AnswerError,
@@ -72,9 +71,6 @@ class Verdicts:
         """Decide after a try that failed; None when it ends the run."""
         health = self._lane.health
         state.code = error.code
-        if error.code == "timeout":
-            # Whether the provider worked on it is unknown: a try that timed out counts as spent.
-            state.usage += estimate_prompt(state.request)
         if isinstance(error, TransientError | ThrottleError):
             is_throttle = isinstance(error, ThrottleError)
             state.kind = TryKind.RETRY_AFTER_THROTTLE if is_throttle else TryKind.RETRY

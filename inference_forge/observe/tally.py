@@ -54,6 +54,8 @@ class Tally:
         asked_chars: characters of their texts.
         hit_chars: characters of the texts answered from the cache.
         coalesced_chars: characters of the texts that shared another row's call.
+        unsettled: tries without an answer that may be billed all the same.
+        unsettled_tokens: their estimated input tokens, which `usage` does not contain.
     """
 
     clock: Callable[[], float]
@@ -74,6 +76,8 @@ class Tally:
     hit_chars: int = 0
     coalesced_chars: int = 0
     throttled: int = 0
+    unsettled: int = 0
+    unsettled_tokens: int = 0
     in_flight: int = 0
     limit: int = 0
     breaker: str = "closed"
@@ -220,6 +224,8 @@ class Tally:
             self.packed += event.tickets
         if event.endpoint:
             self.by_endpoint[event.endpoint] += 1
+        self.unsettled += event.unsettled_tokens > 0
+        self.unsettled_tokens += event.unsettled_tokens
         self.in_flight = event.in_flight
         self.limit = event.limit
         if event.kind == "throttle":

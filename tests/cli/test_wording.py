@@ -14,6 +14,8 @@ from inference_forge.cli.wording import (
     money,
     stop_line,
     summary_lines,
+    tokens_in_words,
+    unsettled_in_words,
 )
 from inference_forge.engine.pipeline import RunCounts
 from inference_forge.errors import ForgeError, InputError, Interrupted, OutputError, TryLater
@@ -144,3 +146,30 @@ def test_the_first_token_is_in_the_summary_of_a_stream(
 def test_changes_of_texts(changes: dict[str, int], words: str) -> None:
     """What was done to how many, and to what."""
     assert changes_in_words(changes) == words
+
+
+def test_tokens_that_nobody_reported_are_called_an_estimate() -> None:
+    """As the cost is."""
+    assert tokens_in_words(Usage(1000, 20)) == "1,020 (1,000 in)"
+    assert tokens_in_words(Usage(1000, 20, is_estimate=True)) == (
+        "1,020 (1,000 in, in part an estimate)"
+    )
+
+
+@pytest.mark.parametrize(
+    ("tries", "words"),
+    [
+        (1, "1 request without an answer may be billed too: ~700 tokens in"),
+        (3, "3 requests without an answer may be billed too: ~2,100 tokens in"),
+    ],
+)
+def test_what_may_be_billed_is_told_beside_the_bill(tries: int, words: str) -> None:
+    """Only where there is such a thing."""
+    tally = Tally(lambda: 1.0)
+    lost = TryFinished(
+        Complexity.SIMPLE, "transient", "timeout", 1.0, None, 0, 8, unsettled_tokens=700
+    )
+    for _ in range(tries):
+        tally.on_event(lost)
+    assert unsettled_in_words(tally) == words
+    assert tally.usage == Usage()

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 from engine_rig import Rig, virtual_time
-from fakes import Asked, Reply, ScriptedProvider, label, tickets
+from fakes import USAGE, Asked, Reply, ScriptedProvider, label, tickets
 
 from inference_forge.engine.lane import CallLimits
 from inference_forge.errors import (
@@ -35,8 +35,8 @@ def between(began_s: float, ended_s: float, reply: Reply) -> Callable[[Asked], R
     return lambda asked: reply if began_s <= asked.at_s < ended_s else label()
 
 
-async def test_a_try_that_hangs_is_cut_and_counts_as_spent() -> None:
-    """The next try answers; the tokens of the first are an estimate."""
+async def test_a_try_that_hangs_is_cut_and_on_nobodys_bill() -> None:
+    """The next try answers; what the first may have cost is told apart, as an estimate."""
     provider = ScriptedProvider(
         latency_s=lambda asked: 1e9 if asked.number == 3 else 0.5,
     )
@@ -47,8 +47,9 @@ async def test_a_try_that_hangs_is_cut_and_counts_as_spent() -> None:
     codes = [(event.kind, event.code) for event in rig.tries if event.kind != "ok"]
     assert codes == [("transient", "timeout")]
     hung = next(row.spending for row in rig.written if row.spending.tries == 2)
-    assert hung.usage.is_estimate
-    assert hung.usage.total_tokens > 120
+    assert hung.usage == USAGE
+    assert [each.unsettled_tokens > 100 for each in rig.tries].count(True) == 1
+    assert {each.unsettled_tokens for each in rig.tries if each.kind == "ok"} == {0}
 
 
 async def test_a_provider_that_hangs_on_the_last_ticket_ends_within_its_deadlines() -> None:

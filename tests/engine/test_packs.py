@@ -268,7 +268,7 @@ async def test_throttles_slow_packs_down_and_fail_nothing() -> None:
 
 
 async def test_a_pack_that_hangs_among_successes_is_split() -> None:
-    """The poisonous ticket fails alone, and what was spent on the way is on the bills."""
+    """The poisonous ticket fails alone; what may have been spent on the way is told apart."""
     provider = ScriptedProvider(
         well, lambda asked: 1e9 if "ticket 7" in asked.request.texts else 0.5
     )
@@ -278,7 +278,10 @@ async def test_a_pack_that_hangs_among_successes_is_split() -> None:
     assert rig.failures == {"timeout": 1}
     assert rig.classified == 5999
     assert isinstance(rig.written[7].outcome, Failure)
-    assert rig.written[8].spending.usage.is_estimate
+    lost = [each for each in rig.tries if each.unsettled_tokens]
+    assert {each.code for each in lost} == {"timeout"}
+    assert len(lost) > 4
+    assert not any(row.spending.usage.is_estimate for row in rig.written)
 
 
 async def test_time_in_packs_counts_against_the_deadline() -> None:
