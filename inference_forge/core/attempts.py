@@ -23,6 +23,18 @@ FINAL_ANSWERS: Final = frozenset({"refused", "filtered", "truncated"})
 """Answers that asking again would not change."""
 
 
+HOLLOW: Final = frozenset({"empty_body", "not_json", "no_choice", "no_content"})
+"""Codes of successes that hold no answer."""
+
+
+def is_hollow(error: ProviderError) -> bool:
+    """Tell whether the provider answered, if with nothing: then it is neither out nor overloaded.
+
+    To wait for it would not help as long as others get their answers.
+    """
+    return error.code in HOLLOW
+
+
 @dataclass(frozen=True, slots=True)
 class Retry:
     """Try again after `wait_s` seconds."""

@@ -7,7 +7,8 @@ Vocabulary and the half-open rules follow resilience4j; the numbers are ours:
 
 - CLOSED opens when, among the last 20 tries no older than 60 s, at least 10 are known and at least
   half failed, or when 5 tries in a row failed. As in resilience4j this is looked at when any try
-  ends, so a success can be the tenth try that makes the rate known.
+  ends, so a success can be the tenth try that makes the rate known. Hollow tries, which reached a
+  provider that is up and brought nothing, count for neither: they open it when all of 20 failed.
 - OPEN lasts 5 s, 1.5 times longer after each failed probe, at most 20 s, and never ends before a
   wait that the server asked for.
 - HALF_OPEN lets one probe through at a time, leased with a deadline. Two successes close it, one
@@ -20,9 +21,9 @@ generation, so an answer to a try from before the move no longer counts.
 from __future__ import annotations
 
 import math
-from collections import deque
+from collections import Counter, deque
 from dataclasses import dataclass
-from enum import StrEnum
+from enum import Enum, StrEnum
 from typing import assert_never
 
 
@@ -32,6 +33,14 @@ class BreakerState(StrEnum):
     CLOSED = "closed"
     OPEN = "open"
     HALF_OPEN = "half_open"
+
+
+class _End(Enum):
+    """How a try ended."""
+
+    GOOD = "good"
+    HOLLOW = "hollow"
+    FAILED = "failed"
 
 
 @dataclass(frozen=True, slots=True)
@@ -69,8 +78,8 @@ class Breaker:
         self._config = config or BreakerConfig()
         self._state = BreakerState.CLOSED
         self._generation = 0
-        self._recent: deque[tuple[float, bool]] = deque()
-        self._failed_in_window = 0
+        self._recent: deque[tuple[float, _End]] = deque()
+        self._ends = Counter[_End]()
         self._consecutive = 0
         self._open_until = 0.0
         self._server_until = -math.inf
@@ -83,7 +92,7 @@ class Breaker:
         """Show the state and the window."""
         return (
             f"<Breaker {self._state.value} generation={self._generation} "
-            f"failed={self._failed_in_window}/{len(self._recent)}>"
+            f"failed={self._ends[_End.FAILED]}/{len(self._recent)}>"
         )
 
     @property
@@ -149,10 +158,17 @@ class Breaker:
                 self._failed_probes = 0
             return
         self._consecutive = 0
-        self._note(now, failed=False)
+        self._note(now, _End.GOOD)
         self._open_if_tripped(now)
 
-    def on_failure(self, permit: Permit, now: float, server_wait_s: float | None = None) -> None:
+    def on_failure(
+        self,
+        permit: Permit,
+        now: float,
+        server_wait_s: float | None = None,
+        *,
+        is_hollow: bool = False,
+    ) -> None:
         """Count a transient failure; OPEN does not end within `server_wait_s` from now."""
         if permit.generation != self._generation:
             return
@@ -162,8 +178,8 @@ class Breaker:
             self._failed_probes += 1
             self._open(now)
             return
-        self._consecutive += 1
-        self._note(now, failed=True)
+        self._consecutive += not is_hollow
+        self._note(now, _End.HOLLOW if is_hollow else _End.FAILED)
         self._open_if_tripped(now)
 
     def release_permission(self, permit: Permit) -> None:
@@ -171,20 +187,20 @@ class Breaker:
         if permit.generation == self._generation and self._state is BreakerState.HALF_OPEN:
             self._probe_deadline = None
 
-    def _note(self, now: float, *, failed: bool) -> None:
+    def _note(self, now: float, end: _End) -> None:
         recent = self._recent
-        recent.append((now, failed))
-        self._failed_in_window += failed
+        recent.append((now, end))
+        self._ends[end] += 1
         oldest = now - self._config.window_s
         while len(recent) > self._config.window_tries or recent[0][0] < oldest:
-            self._failed_in_window -= recent.popleft()[1]
+            self._ends[recent.popleft()[1]] -= 1
 
     def _open_if_tripped(self, now: float) -> None:
         config = self._config
-        tries = len(self._recent)
-        if self._consecutive >= config.consecutive_failures or (
-            tries >= config.min_tries and self._failed_in_window >= config.failure_rate * tries
-        ):
+        tries, failed = len(self._recent), self._ends[_End.FAILED]
+        is_out = tries >= config.min_tries and failed >= config.failure_rate * tries
+        is_useless = tries >= config.window_tries and not self._ends[_End.GOOD]
+        if self._consecutive >= config.consecutive_failures or is_out or is_useless:
             self._openings += 1
             self._open(now)
 
@@ -200,6 +216,6 @@ class Breaker:
         self._state = state
         self._generation += 1
         self._recent.clear()
-        self._failed_in_window = 0
+        self._ends.clear()
         self._consecutive = 0
         self._probe_deadline = None

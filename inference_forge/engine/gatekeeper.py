@@ -10,6 +10,7 @@ import math
 import sys
 from typing import TYPE_CHECKING, TypeVar
 
+from inference_forge.core.attempts import is_hollow
 from inference_forge.core.breaker import Breaker, BreakerState
 from inference_forge.engine.pause import Pause
 from inference_forge.engine.slots import Slot, TryKind
@@ -195,8 +196,7 @@ class Gatekeeper:
                 self._limit.on_other()
                 self._pause.on_other()
                 self._last_failure = error.detail
-                failed = self._breaker.on_failure
-                self._with_breaker(lambda: failed(slot.permit, now, error.wait_s), now)
+                self._on_failure(slot, error, now)
                 self._outage.on_failure(error, now)
             case ThrottleError():
                 self._on_throttle(slot, error, now)
@@ -212,6 +212,12 @@ class Gatekeeper:
         self._limit.on_other()
         self._breaker.release_permission(slot.permit)
         self._take_back(slot)
+
+    def _on_failure(self, slot: Slot, error: TransientError, now: float) -> None:
+        failed, wait_s = self._breaker.on_failure, error.wait_s
+        self._with_breaker(
+            lambda: failed(slot.permit, now, wait_s, is_hollow=is_hollow(error)), now
+        )
 
     def _on_throttle(self, slot: Slot, error: ThrottleError, now: float) -> None:
         if self._pacer.on_throttle(slot.sent, error.wait_s, now):

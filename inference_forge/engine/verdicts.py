@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Final
 
-from inference_forge.core.attempts import AskAgain, GiveUp, Repair, Retry
+from inference_forge.core.attempts import AskAgain, GiveUp, Repair, Retry, is_hollow
 from inference_forge.engine.slots import TryKind
 from inference_forge.errors import (
     AnswerError,
@@ -72,8 +72,7 @@ class Verdicts:
         health = self._lane.health
         state.code = error.code
         if isinstance(error, TransientError | ThrottleError):
-            is_throttle = isinstance(error, ThrottleError)
-            state.kind = TryKind.RETRY_AFTER_THROTTLE if is_throttle else TryKind.RETRY
+            state.kind = _kind_after(error)
             return state.attempts.after_error(
                 error,
                 successes=health.successes,
@@ -119,3 +118,10 @@ class Verdicts:
             f"no answer in {state.tries} tries within {self._limits.ticket_deadline_s:g} s",
             max(1, state.attempts.spent),
         )
+
+
+def _kind_after(error: TransientError | ThrottleError) -> TryKind:
+    """Return what the next try is: only one after an overload or an outage can be a storm's."""
+    if isinstance(error, ThrottleError):
+        return TryKind.RETRY_AFTER_THROTTLE
+    return TryKind.REPAIR if is_hollow(error) else TryKind.RETRY

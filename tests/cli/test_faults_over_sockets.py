@@ -102,9 +102,9 @@ def test_a_server_that_is_not_there_yet_is_waited_for(
     refused = threading.Semaphore(0)
     on_failure = Breaker.on_failure
 
-    def counted(*args: Any) -> None:
+    def counted(*args: Any, **options: Any) -> None:
         refused.release()
-        on_failure(*args)
+        on_failure(*args, **options)
 
     monkeypatch.setattr(Breaker, "on_failure", counted)
     servers: list[ScriptedServer] = []

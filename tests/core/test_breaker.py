@@ -424,3 +424,44 @@ def test_thresholds_come_from_the_configuration() -> None:
     assert breaker.wait_s(0.0) == pytest.approx(30)
     _end(breaker, "S", 30.0)
     assert breaker.state is CLOSED
+
+
+def after(ends: str) -> Breaker:
+    """Return a breaker after tries that were good, hollow or failed, by their first letters."""
+    breaker = Breaker()
+    for end in ends:
+        permit = breaker.acquire_permission(0)
+        assert permit is not None
+        if end == "g":
+            breaker.on_success(permit, 0)
+        else:
+            breaker.on_failure(permit, 0, is_hollow=end == "h")
+    return breaker
+
+
+@pytest.mark.parametrize(
+    ("ends", "state"),
+    [
+        ("h" * 19, CLOSED),
+        ("h" * 20, OPEN),
+        ("g" + "h" * 19, CLOSED),
+        ("g" + "h" * 20, OPEN),
+        ("hg" * 40, CLOSED),
+        ("ffffhhhh", CLOSED),
+        ("ffffhf", OPEN),
+        ("hhhhhhhfff", CLOSED),
+        ("fgfhfhfhff", OPEN),
+    ],
+)
+def test_hollow_tries_open_it_only_when_nothing_else_comes(ends: str, state: BreakerState) -> None:
+    """A provider that answers with nothing now and then is up; waiting would mend nothing."""
+    assert after(ends).state is state
+
+
+def test_a_hollow_probe_opens_it_again() -> None:
+    """Who was out has to bring an answer."""
+    breaker = after("f" * 5)
+    probe = breaker.acquire_permission(10)
+    assert probe is not None
+    breaker.on_failure(probe, 10, is_hollow=True)
+    assert breaker.state is OPEN

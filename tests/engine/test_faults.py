@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import random
 from typing import TYPE_CHECKING
 
 import anyio
@@ -183,3 +184,17 @@ async def test_an_answer_ends_an_outage() -> None:
         gate.admission.succeeded(answering, ANSWER)
         await anyio.sleep(99)
     assert gate.control.reason is None
+
+
+@pytest.mark.parametrize("share", [0.3, 0.5])
+async def test_empty_answers_now_and_then_hold_up_nobody(share: float) -> None:
+    """The provider is up: only the tickets concerned wait, and retries need no quota."""
+    chance = random.Random(1)
+    empty = TransientError("empty", code="empty_body", status=200)
+    provider = ScriptedProvider(lambda _: empty if chance.random() < share else label(), 0.3)
+    rig = Rig(tickets(f"t{n}" for n in range(1000)), provider)
+    await rig.run()
+    assert provider.times_s[-1] < 60
+    assert rig.recorder.of(BreakerChanged) == []
+    assert rig.classified + rig.failures["empty_body"] == 1000
+    assert rig.failures["empty_body"] < 1000 * share**3 * 1.2
