@@ -27,6 +27,9 @@ _LINE: Final = re.compile(r"[\s*\-•`#>]*(?:(\d{1,12})-)?(\d{3})(?!\d)[ \t]*[:.
 _SEPARATORS: Final = re.compile(r"[\s,;/]+")
 _TEXT_MARK: Final = "|"
 
+ID_DIGITS: Final = 3
+"""Of a ticket's id, as `prompt.pack_names` makes them."""
+
 
 @dataclass(frozen=True, slots=True)
 class LineRead:
@@ -98,12 +101,16 @@ class PackReader:
         return said
 
     def _begun(self, text: str, known: frozenset[str]) -> set[str]:
-        """Return the ids in `text` behind which a code stands, as at the beginning of a line."""
+        """Return the ids in `text` behind which a code stands, as at the beginning of a line.
+
+        Where an answer comes in several parts the line before may end without a break, so that its
+        last word and the id are one.
+        """
         words = _SEPARATORS.split(text)
         return {
-            word
+            word[-ID_DIGITS:]
             for word, following in pairwise(words)
-            if word in known and self._codes.meaning(following.casefold()) is not None
+            if word[-ID_DIGITS:] in known and self._codes.meaning(following.casefold()) is not None
         }
 
     def _agreed(self, found: list[str]) -> dict[str, str] | None:

@@ -96,6 +96,15 @@ def test_two_lines_run_together_leave_both_tickets_in_doubt() -> None:
     assert read(text) == {"714": ("other", "low")}
 
 
+@pytest.mark.parametrize("end", ["it is", "number 9", "see 482-", "at 12:"])
+def test_a_line_that_is_stuck_to_the_text_before_is_no_part_of_it(end: str) -> None:
+    """An answer in several parts may lose the line breaks between them."""
+    reader = PackReader(BUILT_IN, CODES)
+    lines = [f"{name} {OTHER} {HIGH} | what {end}" for name in NAMES.ids]
+    found = reader.read(answer(f"{lines[0]}{lines[1]}\n{lines[2]}"), NAMES)
+    assert set(found) == {"714"}
+
+
 def test_a_field_may_have_several_labels() -> None:
     """In any order, each once, and not more than the taxonomy allows."""
     many = replace(CODED, fields=(replace(CODED.fields[0], max_labels=2), CODED.fields[1]))
