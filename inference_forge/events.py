@@ -1,18 +1,18 @@
 """What happens in a run, as frozen values; every observer sees the same stream.
 
-Times are seconds on the run's monotonic clock, durations are seconds. No event carries ticket
-text, keys or answers.
+Times are seconds on the run's monotonic clock, durations are seconds. No event carries keys. Only
+`RowsResolved` refers to rows with their text and answers, which no observer shows unasked.
 """
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Mapping, Sequence
 
-    from inference_forge.models import Complexity, Spending
+    from inference_forge.models import Complexity, ResolvedRow, Spending
 
 
 @dataclass(frozen=True, slots=True)
@@ -75,6 +75,7 @@ class RowsResolved:
         failures: failed rows by code.
         hit_chars: characters of the texts that were answered from the cache.
         coalesced_chars: characters of the texts that shared another row's call.
+        rows: the rows themselves.
     """
 
     classified: int = 0
@@ -85,6 +86,7 @@ class RowsResolved:
     failures: Mapping[str, int] | None = None
     hit_chars: int = 0
     coalesced_chars: int = 0
+    rows: Sequence[ResolvedRow] = field(default=(), repr=False)
 
 
 @dataclass(frozen=True, slots=True)
@@ -103,11 +105,18 @@ class TicketsQueued:
 
 @dataclass(frozen=True, slots=True)
 class BatchStarted:
-    """A batch was cut and dispatched."""
+    """A batch was cut and dispatched.
+
+    Attributes:
+        rows: index of each ticket's row.
+        waited_s: how long each ticket waited in the queue, in the same order.
+    """
 
     number: int
     complexity: Complexity
     tickets: int
+    rows: Sequence[int] = ()
+    waited_s: Sequence[float] = ()
 
 
 @dataclass(frozen=True, slots=True)

@@ -12,7 +12,7 @@ from inference_forge.events import RowsResolved, TicketFinished
 from inference_forge.models import Classification, Money, ResolvedRow, Spending
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Sequence
 
     from inference_forge.engine.commit import Settled
     from inference_forge.engine.lookup import KnownTicket
@@ -92,8 +92,8 @@ class OutcomeBook:
             ),
         ]
 
-    def announce(self) -> None:
-        """Emit the counts since the last announcement."""
+    def announce(self, rows: Sequence[ResolvedRow]) -> None:
+        """Emit `rows` and the counts since the last announcement."""
         self._emit(
             RowsResolved(
                 classified=self._classified,
@@ -104,6 +104,7 @@ class OutcomeBook:
                 failures=self._failures,
                 hit_chars=self._hit_chars,
                 coalesced_chars=self._coalesced_chars,
+                rows=rows,
             )
         )
         self._start_block()

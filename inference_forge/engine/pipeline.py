@@ -168,10 +168,9 @@ class Pipeline:
 
     async def _set_aside(self, rows: Sequence[Row]) -> None:
         stages = self._stages
-        await self._write_block(
-            [self._book.rejected(row) for row in rows if isinstance(row, RejectedRow)]
-        )
-        self._book.announce()
+        rejected = [self._book.rejected(row) for row in rows if isinstance(row, RejectedRow)]
+        await self._write_block(rejected)
+        self._book.announce(rejected)
         tickets = [row for row in rows if isinstance(row, Ticket)]
         if tickets:
             await stages.worker.run(lambda: stages.sink.write_pending(tickets))
@@ -241,7 +240,7 @@ class Pipeline:
             self._scheduler.add(leaders)
         if resolved:
             self._note_history(resolved)
-            self._book.announce()
+            self._book.announce(resolved)
             rows.send_nowait(resolved)
 
     def _note_history(self, resolved: Sequence[ResolvedRow]) -> None:
@@ -259,7 +258,7 @@ class Pipeline:
 
         def hand_on(group: list[Settled]) -> None:
             resolved = [row for item in group for row in self._book.settled(item)]
-            self._book.announce()
+            self._book.announce(resolved)
             rows.send_nowait(resolved)
 
         committer = Committer(

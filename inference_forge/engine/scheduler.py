@@ -23,6 +23,7 @@ if TYPE_CHECKING:
     from inference_forge.engine.packs import Packs
     from inference_forge.engine.routing import Router
     from inference_forge.events import Event
+    from inference_forge.models import Batch
 
 
 class Scheduler:
@@ -55,6 +56,7 @@ class Scheduler:
         self._emit = emit
         self._queue = queue
         self._known: dict[int, KnownTicket] = {}
+        self._added_s: dict[int, float] = {}
         self._changed = anyio.Event()
         self._is_closed = False
         self._has_told = False
@@ -64,6 +66,7 @@ class Scheduler:
         now = anyio.current_time()
         for known in leaders:
             self._known[known.ticket.index] = known
+            self._added_s[known.ticket.index] = now
             self._queue.add(known.ticket, known.complexity, now)
         self._emit(TicketsQueued(self._queue.waiting()))
         self._changed.set()
@@ -81,7 +84,7 @@ class Scheduler:
                     await self._router.wait_for_room()
                     batch = self._queue.cut(anyio.current_time(), is_last=self._is_closed)
                     if batch is not None:
-                        self._emit(BatchStarted(batch.number, batch.complexity, len(batch.tickets)))
+                        self._emit(self._started(batch))
                         tickets = [self._known.pop(ticket.index) for ticket in batch.tickets]
                         expected = self._packs.least_groups(tickets)
                         self._router.expect(expected)
@@ -90,6 +93,12 @@ class Scheduler:
                         return
                     else:
                         await self._wait_for_more()
+
+    def _started(self, batch: Batch) -> BatchStarted:
+        now = anyio.current_time()
+        rows = [ticket.index for ticket in batch.tickets]
+        waited_s = [now - self._added_s.pop(row) for row in rows]
+        return BatchStarted(batch.number, batch.complexity, len(rows), rows, waited_s)
 
     async def _wait_for_more(self) -> None:
         """Wait for more tickets, or until those that wait have waited long enough."""

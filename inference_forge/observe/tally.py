@@ -19,6 +19,7 @@ from inference_forge.events import (
     EndpointChanged,
     Event,
     LateFailures,
+    RetryScheduled,
     RowsRead,
     RowsResolved,
     RunFinished,
@@ -56,6 +57,12 @@ class Tally:
         coalesced_chars: characters of the texts that shared another row's call.
         unsettled: tries without an answer that may be billed all the same.
         unsettled_tokens: their estimated input tokens, which `usage` does not contain.
+        calls: tries by HTTP status; `2xx` for an answer, `none` without a response.
+        retries: how often a ticket waited for another try.
+        queued: tickets that wait for a call now.
+        most_queued: the most that waited at a time.
+        waited_s: how long tickets waited until their batch was dispatched.
+        rate_limit_per_s: requests per second that the provider admits, None when unknown.
     """
 
     clock: Callable[[], float]
@@ -78,6 +85,11 @@ class Tally:
     throttled: int = 0
     unsettled: int = 0
     unsettled_tokens: int = 0
+    calls: Counter[str] = field(default_factory=Counter)
+    retries: int = 0
+    queued: int = 0
+    most_queued: int = 0
+    rate_limit_per_s: float | None = None
     in_flight: int = 0
     limit: int = 0
     breaker: str = "closed"
@@ -92,6 +104,7 @@ class Tally:
     waking: dict[str, tuple[WakingBegan, float]] = field(default_factory=dict)
     latency_s: Quantiles = field(default_factory=Quantiles)
     first_token_s: Quantiles = field(default_factory=Quantiles)
+    waited_s: Quantiles = field(default_factory=Quantiles)
     began_s: float = 0.0
     _calls: CallsLeft = field(default_factory=CallsLeft)
     _rows_by_byte: float = 0.0
@@ -155,7 +168,7 @@ class Tally:
                 self.failed += sum(late.values())
                 self.failures.update(late)
             case BatchStarted():
-                self._calls.on_started(event.complexity, event.tickets)
+                self._on_batch(event)
             case CallSpared(complexity=complexity):
                 self._calls.on_finished(complexity)
             case _:
@@ -167,6 +180,10 @@ class Tally:
                 self.changes.update(changes)
             case TicketsQueued():
                 self._calls.on_queued(event.by_complexity)
+                self.queued = sum(event.by_complexity.values())
+                self.most_queued = max(self.most_queued, self.queued)
+            case RetryScheduled():
+                self.retries += 1
             case DispatchPaused():
                 self._eta.on_pause(event.wait_s, self.clock(), is_limit=True)
             case BreakerChanged():
@@ -192,6 +209,12 @@ class Tally:
                 self.finished = event
             case _:
                 pass
+
+    def _on_batch(self, event: BatchStarted) -> None:
+        self._calls.on_started(event.complexity, event.tickets)
+        self.queued = max(0, self.queued - event.tickets)
+        for waited_s in event.waited_s:
+            self.waited_s.add(waited_s)
 
     def _on_read(self, event: RowsRead) -> None:
         if event.bytes_read > self._bytes_read:
@@ -228,6 +251,8 @@ class Tally:
         self.unsettled_tokens += event.unsettled_tokens
         self.in_flight = event.in_flight
         self.limit = event.limit
+        self.rate_limit_per_s = event.rate_per_s
+        self.calls[_status(event)] += 1
         if event.kind == "throttle":
             self.throttled += 1
         elif event.kind in {"ok", "answer"}:
@@ -257,3 +282,9 @@ class Tally:
         else:
             currency = spending.cost.currency
             self.cost[currency] = self.cost.get(currency, Decimal(0)) + spending.cost.amount
+
+
+def _status(event: TryFinished) -> str:
+    if event.kind in {"ok", "answer"}:
+        return "2xx"
+    return "none" if event.status is None else str(event.status)

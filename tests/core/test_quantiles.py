@@ -60,3 +60,22 @@ def test_memory_is_bounded_by_the_range_and_not_the_number_of_values() -> None:
     rng = random.Random(1)
     quantiles = _filled([0.001 * 600_000 ** rng.random() for _ in range(100_000)])
     assert len(quantiles._buckets) < 700
+
+
+@given(_VALUES, _VALUES, st.floats(0, 1))
+def test_added_together_they_are_those_of_all_values(
+    one: list[float], other: list[float], q: float
+) -> None:
+    """Several inputs have the quantiles that one of all their rows would have."""
+    both = Quantiles().add_all([_filled(one), _filled(other)])
+    whole = _filled([*one, *other])
+    assert (both.count, both.quantile(q)) == (whole.count, whole.quantile(q))
+    assert both.sum == pytest.approx(sum(one) + sum(other))
+
+
+@given(_VALUES, st.floats(1e-6, 1e6))
+def test_how_many_are_at_most_a_bound(values: list[float], bound: float) -> None:
+    """None above it is counted, and all that are clearly below."""
+    found = _filled(values).at_most(bound)
+    assert found <= sum(value <= bound * (1 + 1e-9) for value in values)
+    assert found >= sum(value <= bound / 1.02 for value in values)

@@ -13,6 +13,7 @@ from inference_forge.events import (
     DispatchPaused,
     Event,
     LateFailures,
+    RetryScheduled,
     RowsRead,
     RowsResolved,
     RunFinished,
@@ -67,6 +68,28 @@ def test_rows_are_counted_by_outcome() -> None:
     assert (tally.cache_hits, tally.coalesced) == (6, 2)
     assert tally.by_complexity == {Complexity.SIMPLE: 18}
     assert tally.failures == {"empty_text": 4}
+
+
+def test_calls_are_counted_by_status_and_retries_with_them() -> None:
+    """A valid answer has no status of its own; without a response there is none."""
+    lost = TryFinished(Complexity.SIMPLE, "transient", "timeout", 9.0, None, 0, 8, rate_per_s=3.0)
+    throttled = replace(lost, kind="throttle", status=429)
+    answered = replace(lost, kind="ok", rate_per_s=None)
+    retry = RetryScheduled("timeout", 1.0, 1)
+    tally = after(STARTED, lost, retry, throttled, throttled, retry, answered)
+    assert tally.calls == {"none": 1, "429": 2, "2xx": 1}
+    assert (tally.retries, tally.rate_limit_per_s) == (2, None)
+
+
+def test_the_queue_and_how_long_tickets_wait_in_it() -> None:
+    """Batches take from what waits; the most that ever waited is kept."""
+    tally = after(
+        TicketsQueued({Complexity.SIMPLE: 5, Complexity.COMPLEX: 2}),
+        BatchStarted(1, Complexity.SIMPLE, 5, [0, 1, 2, 3, 4], [1.0, 1.0, 2.0, 2.0, 4.0]),
+    )
+    assert (tally.queued, tally.most_queued) == (2, 7)
+    assert tally.waited_s.count == 5
+    assert tally.waited_s.sum == pytest.approx(10.0)
 
 
 def test_a_row_that_did_not_fit_the_results_becomes_a_failure() -> None:
