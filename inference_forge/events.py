@@ -145,6 +145,7 @@ class TryFinished:
         endpoint: which of several servers or keys; empty when there is one.
         unsettled_tokens: estimated input tokens of a try that brought no answer, and may be billed
             all the same; 0 for all others. No ticket's spending contains them.
+        rows: index of each ticket's row.
     """
 
     complexity: Complexity
@@ -160,6 +161,7 @@ class TryFinished:
     first_token_s: float | None = None
     endpoint: str = ""
     unsettled_tokens: int = 0
+    rows: Sequence[int] = ()
 
 
 @dataclass(frozen=True, slots=True)

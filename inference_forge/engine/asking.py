@@ -268,6 +268,7 @@ class Asker:
                 tickets=len(state.request.texts),
                 first_token_s=first_token_s,
                 unsettled_tokens=_unsettled(state.request, error),
+                rows=state.rows,
             )
         )
 

@@ -137,7 +137,8 @@ class Caller:
             `Diverted` only from a caller that diverts, or is in a fleet.
         """
         if state is None:
-            state = self._state(self._prompt.request(ticket.text, self._fence()), carried)
+            request = self._prompt.request(ticket.text, self._fence())
+            state = self._state(request, [ticket], carried)
             state.repaired = self._prompt.repair
         result = await self._asker.ask(state, complexity, self._parser.parse)
         if isinstance(result, GiveUp):
@@ -168,7 +169,7 @@ class Caller:
         if state is None or state.names is None:
             names = form.names(len(tickets))
             request = form.prompt.request([ticket.text for ticket in tickets], names)
-            state = self._state(request, carried)
+            state = self._state(request, tickets, carried)
             state.names = names
         names = state.names
 
@@ -197,9 +198,11 @@ class Caller:
         state.is_refused = False
         return Diverted(result.spending, state, refusal=result)
 
-    def _state(self, request: ModelRequest, carried: Carried | None) -> RequestState:
+    def _state(
+        self, request: ModelRequest, tickets: Sequence[Ticket], carried: Carried | None
+    ) -> RequestState:
         attempts = TicketAttempts(max_attempts=self._limits.max_attempts, uniform=self._uniform)
-        state = RequestState(request, attempts)
+        state = RequestState(request, attempts, rows=[ticket.index for ticket in tickets])
         if carried is not None:
             state.active_s = carried.active_s
             state.is_again = True

@@ -16,7 +16,7 @@ from inference_forge.errors import (
 from inference_forge.models import Usage
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Sequence
 
     from inference_forge.core.attempts import TicketAttempts
     from inference_forge.core.budget import Amount
@@ -38,6 +38,7 @@ class RequestState:
         active_s: seconds that count against the tickets' deadline.
         is_again: whether the request mends what another one left without a usable answer.
         way: how the provider that is asked now wants it sent; None until it refused another way.
+        rows: index of each ticket's row.
     """
 
     request: ModelRequest
@@ -53,6 +54,7 @@ class RequestState:
     is_refused: bool = False
     names: PackNames | None = None
     is_again: bool = False
+    rows: Sequence[int] = ()
     way: object = None
 
 
