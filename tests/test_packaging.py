@@ -18,7 +18,17 @@ from inference_forge.version import DISTRIBUTION, version
 
 ROOT = Path(__file__).parent.parent
 PROJECT = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))["project"]
-HEAVY = ("anyio", "asyncio", "diskcache", "httpx", "orjson", "pydantic", "rich", "typer")
+HEAVY = (
+    "anyio",
+    "asyncio",
+    "diskcache",
+    "httpx",
+    "orjson",
+    "prometheus_client",
+    "pydantic",
+    "rich",
+    "typer",
+)
 PACKAGED = (
     "py.typed",
     "adapters/providers/presets.toml",

@@ -28,6 +28,7 @@ COMMANDS = {
         "eval",
         "providers",
         "runs",
+        "schema",
         "simulate",
         "tune",
         "cache",

@@ -240,9 +240,9 @@ def test_faulty_files_are_refused_naming_file_and_key(
 ) -> None:
     """Each error says where, what, and what would do."""
     path = _file(tmp_path, text)
-    for place in ("project_file", "user_file"):
+    for project_file, user_file in ((path, None), (None, path)):
         with pytest.raises(SettingsError) as caught:
-            load_settings({}, environ={}, **{place: path})
+            load_settings({}, environ={}, project_file=project_file, user_file=user_file)
         assert str(caught.value).startswith(f"{path}: ")
         assert message in str(caught.value)
 

@@ -4,8 +4,9 @@ from inference_forge.app.classify import run_classify
 from inference_forge.app.confirmation import costly_outlook
 from inference_forge.app.dry_run import Outlook, look_ahead
 from inference_forge.app.history import PastRun, PastRuns, RunState, past_runs
-from inference_forge.app.job import ClassifyJob, InputResult, Watcher
+from inference_forge.app.job import ClassifyJob, InputResult, Watcher, new_run_id
 from inference_forge.app.notices import Notices
+from inference_forge.app.opening_outlets import tell_of_broken_settings
 from inference_forge.app.places import Places, user_places
 from inference_forge.app.secrets import LearnedSecrets, key_names, secrets_of
 
@@ -23,8 +24,10 @@ __all__ = [
     "costly_outlook",
     "key_names",
     "look_ahead",
+    "new_run_id",
     "past_runs",
     "run_classify",
     "secrets_of",
+    "tell_of_broken_settings",
     "user_places",
 ]

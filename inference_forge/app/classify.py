@@ -18,6 +18,7 @@ from inference_forge.app.deadline import seconds_until
 from inference_forge.app.history import recorded
 from inference_forge.app.input_run import InputRun
 from inference_forge.app.inputs import chosen_inputs
+from inference_forge.app.opening_outlets import outlets_of
 from inference_forge.errors import UsageError
 
 if TYPE_CHECKING:
@@ -38,15 +39,17 @@ def run_classify(job: ClassifyJob) -> list[InputResult]:
         BrokenPipeError: whoever read stdout went away.
     """
     # All that is read before the event loop runs may block.
-    inputs = chosen_inputs(job.inputs, job.loaded.settings, job.notices.note)
-    choice = open_choice(job)
-    deadline_s = seconds_until(job.loaded.settings.deadline, datetime.now().astimezone())
-    with recorded(job, choice.answering) as watched:
-        try:
-            return anyio.run(_classify_all, watched, inputs, choice, deadline_s)
-        except BaseExceptionGroup as group:
-            # A task group wraps what left one of its tasks; a single error is shown as itself.
-            raise _single(group) from None
+    with outlets_of(job) as outlets:
+        inputs = chosen_inputs(job.inputs, job.loaded.settings, job.notices.note)
+        choice = open_choice(job)
+        deadline_s = seconds_until(job.loaded.settings.deadline, datetime.now().astimezone())
+        outlets.choose(choice, job.loaded.settings)
+        with recorded(job, choice.answering, outlets) as watched:
+            try:
+                return anyio.run(_classify_all, watched, inputs, choice, deadline_s)
+            except BaseExceptionGroup as group:
+                # A task group wraps what left one of its tasks; a single error is shown as itself.
+                raise _single(group) from None
 
 
 async def _classify_all(

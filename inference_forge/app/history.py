@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-import signal
 import time
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
@@ -15,9 +14,9 @@ from typing import TYPE_CHECKING, Final
 
 from inference_forge.adapters.run_history import HistoryFile
 from inference_forge.adapters.run_locks import RunLock, is_alive, remove_dead
+from inference_forge.app.endings import exit_code_of, reason_of
 from inference_forge.app.places import STDIN, STDOUT, is_own_output
 from inference_forge.app.secrets import key_names, secrets_of
-from inference_forge.errors import ForgeError
 from inference_forge.observe.history import (
     MAX_WORDS,
     InputRecord,
@@ -33,14 +32,14 @@ if TYPE_CHECKING:
 
     from inference_forge.app.answering import Answering
     from inference_forge.app.job import ClassifyJob, InputResult, Watcher
+    from inference_forge.app.outlets import RunOutlets
     from inference_forge.core.command_line import Redactor
+    from inference_forge.core.savings import Savings
     from inference_forge.observe.tally import Tally
 
 KEEP_RUNS: Final = 1000
 MAX_LINES: Final = 2500
 """Two lines a run: the file is shortened to `KEEP_RUNS` every 250 runs, not at each."""
-
-EXIT_INTERNAL: Final = 1
 
 
 class RunState(StrEnum):
@@ -75,7 +74,9 @@ class PastRuns:
 
 
 @contextmanager
-def recorded(job: ClassifyJob, answering: Answering) -> Iterator[ClassifyJob]:
+def recorded(
+    job: ClassifyJob, answering: Answering, outlets: RunOutlets | None = None
+) -> Iterator[ClassifyJob]:
     """Keep a record of what happens inside; yields the job to run, which is watched.
 
     A job without a command line is kept out of the history. Trouble with the history is noted,
@@ -84,11 +85,12 @@ def recorded(job: ClassifyJob, answering: Answering) -> Iterator[ClassifyJob]:
     Arguments:
         job: what was asked for.
         answering: who is asked first.
+        outlets: told of the same as the history; also of a job that is kept out of it.
     """
-    if not job.command:
+    if not job.command and outlets is None:
         yield job
         return
-    recording = _Recording(job, answering)
+    recording = _Recording(job, answering, outlets)
     recording.start()
     try:
         yield recording.watched_job()
@@ -131,7 +133,7 @@ def _locks(state_dir: Path) -> Path:
 class _Recording:
     """Watches one run and writes its two records."""
 
-    def __init__(self, job: ClassifyJob, answering: Answering) -> None:
+    def __init__(self, job: ClassifyJob, answering: Answering, outlets: RunOutlets | None) -> None:
         # Of several inputs those that forge wrote itself are not read.
         names = [
             name
@@ -139,6 +141,7 @@ class _Recording:
             if len(job.inputs) == 1 or name == STDIN or not is_own_output(Path(name))
         ]
         self._job = job
+        self._outlets = outlets
         self._in_environment = secrets_of(job.environ, key_names(job.loaded.providers))
         self._history = _history_file(job.places.state)
         self._lock: RunLock | None = None
@@ -166,6 +169,10 @@ class _Recording:
 
     def start(self) -> None:
         """Write that the run started; without a lock nobody could tell whether it lives."""
+        if self._outlets is not None:
+            self._outlets.run_started(self._record)
+        if not self._job.command:
+            return
         locks = _locks(self._job.places.state)
         try:
             remove_dead(locks)
@@ -181,12 +188,13 @@ class _Recording:
     def end(self, error: BaseException | None) -> None:
         """Write what came of the run; `error` is what ended it, None when all was reported."""
         if error is not None:
-            self._record = replace(self._record, stop=self._redactor.text(_reason(error)))
-            self._exit_codes = [_exit_code(error)]
+            self._record = replace(self._record, stop=self._redactor.text(reason_of(error)))
+            self._exit_codes = [exit_code_of(error)]
             if self._current is not None:
                 name, tally = self._current
                 pending = tally.read - tally.done
-                self._add(InputRecord(name, counts_of(tally, pending=pending)), self._record.stop)
+                item = InputRecord(name, counts_of(tally, pending=pending))
+                self._add(item, self._record.stop, None)
         record = replace(
             self._record,
             ended_at=utc_text(datetime.now(UTC)),
@@ -194,6 +202,10 @@ class _Recording:
             exit_code=max(self._exit_codes, default=0),
             by_input=tuple(self._by_input),
         )
+        if self._outlets is not None:
+            self._outlets.run_ended(record)
+        if not self._job.command:
+            return
         try:
             self._history.append(to_line(record), is_last=True)
         except OSError as exc:
@@ -205,7 +217,8 @@ class _Recording:
     def _watch(self, name: str, tally: Tally) -> Watcher:
         self._current = (name, tally)
         self._input_began_s = time.monotonic()
-        return self._job.watch(name, tally)
+        watcher = self._job.watch(name, tally)
+        return watcher if self._outlets is None else self._outlets.watched(name, tally, watcher)
 
     def _report(self, result: InputResult) -> None:
         counts = counts_of(result.tally, pending=result.counts.pending, saved=result.savings)
@@ -217,19 +230,22 @@ class _Recording:
                 failures=self._path(published.failures),
                 pending=self._path(published.pending),
             )
-        self._add(item, None if result.stop is None else str(result.stop))
+        self._add(item, None if result.stop is None else str(result.stop), result.savings)
         self._exit_codes.append(result.exit_code(self._job.loaded.settings.max_failure_rate))
         self._job.report(result)
 
     def _path(self, path: Path | None) -> str | None:
         return None if path is None else self._redactor.text(str(path))
 
-    def _add(self, item: InputRecord, stop: str | None) -> None:
+    def _add(self, item: InputRecord, stop: str | None, saved: Savings | None) -> None:
         """Add what came of the current input, and go on to none."""
         stop = None if stop is None else self._redactor.text(stop)
         duration_s = round(time.monotonic() - self._input_began_s, 3)
         name = self._redactor.text(item.name)
-        self._by_input.append(replace(item, name=name, duration_s=duration_s, stop=stop))
+        item = replace(item, name=name, duration_s=duration_s, stop=stop)
+        self._by_input.append(item)
+        if self._outlets is not None:
+            self._outlets.input_ended(item, saved)
         self._record = replace(
             self._record, counts=self._record.counts + item.counts, stop=stop or self._record.stop
         )
@@ -241,32 +257,6 @@ class _Recording:
             f"{self._history.path}: cannot be written ({exc.strerror}), so `forge runs` will not "
             "tell of this run as it was",
         )
-
-
-def _exit_code(error: BaseException) -> int:
-    """Return the exit code that the command line gives for an error."""
-    match error:
-        case ForgeError():
-            return error.exit_code
-        case BrokenPipeError():
-            return 128 + signal.SIGPIPE
-        case KeyboardInterrupt():
-            return 128 + signal.SIGINT
-        case _:
-            return EXIT_INTERNAL
-
-
-def _reason(error: BaseException) -> str:
-    match error:
-        case ForgeError():
-            return str(error)
-        case BrokenPipeError():
-            return "whoever read standard output went away"
-        case KeyboardInterrupt():
-            return "stopped by SIGINT"
-        case _:
-            # Its message may hold anything, tickets too.
-            return f"internal error: {type(error).__name__}"
 
 
 def _cwd() -> str:

@@ -79,7 +79,8 @@ class InputResult:
         return FAILED_EXIT if self.tally.failed > allowed else 0
 
 
-def _new_run_id() -> str:
+def new_run_id() -> str:
+    """Return a name that tells a run from all others; in UTC order."""
     return f"{datetime.now(UTC):%Y%m%dT%H%M%S}-{secrets.token_hex(2)}"
 
 
@@ -116,7 +117,7 @@ class ClassifyJob:
     report: Callable[[InputResult], None] = _ignore
     notices: Notices = field(default_factory=Notices)
     secrets: LearnedSecrets = field(default_factory=LearnedSecrets)
-    run_id: str = field(default_factory=_new_run_id)
+    run_id: str = field(default_factory=new_run_id)
     command: Sequence[str] = ()
 
     @property

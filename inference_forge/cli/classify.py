@@ -18,7 +18,7 @@ from inference_forge.cli.failing import reports_errors
 from inference_forge.cli.loading import load_surroundings
 from inference_forge.cli.options import with_settings
 from inference_forge.cli.streams import say, show
-from inference_forge.errors import UsageError
+from inference_forge.errors import ForgeError, UsageError
 from inference_forge.settings import ProgressStyle, Settings
 
 if TYPE_CHECKING:
@@ -69,11 +69,21 @@ def _classify(
     from inference_forge.app import (  # noqa: PLC0415
         ClassifyJob,
         Notices,
+        new_run_id,
         run_classify,
+        tell_of_broken_settings,
     )
 
     notices = Notices()
-    loaded, places = load_surroundings(flags, notices.warn)
+    run_id = new_run_id()
+    stdout = None if sys.stdout is None else sys.stdout.buffer
+    try:
+        loaded, places = load_surroundings(flags, notices.warn)
+    except UsageError as error:
+        if not is_dry_run:
+            tell_of_broken_settings(error, inputs, flags, os.environ, stdout, notices, run_id)
+            _tell_warnings(notices)
+        raise
     settings = loaded.settings
     # Reads a file, which nothing in the event loop should.
     redact = redaction() if is_debug() else None
@@ -83,12 +93,13 @@ def _classify(
         environ=os.environ,
         places=places,
         stdin=binary_stdin(),
-        stdout=None if sys.stdout is None else sys.stdout.buffer,
+        stdout=stdout,
         watch=lambda name, tally: watcher_for(
             settings, tally, None if inputs == [name] else name, redact
         ),
         report=lambda result: _report(result, settings),
         notices=notices,
+        run_id=run_id,
         command=("forge", *sys.argv[1:]),
     )
     hide_learned(job.secrets)
@@ -97,9 +108,13 @@ def _classify(
         return
     if not is_agreed and _can_ask(inputs):
         _ask_first(job)
-    results = run_classify(job)
-    _report_stop(results[-1], settings)
+    try:
+        results = run_classify(job)
+    except ForgeError:
+        _tell_warnings(notices)
+        raise
     _tell_rest(notices, results, settings)
+    _report_stop(results[-1], settings)
     _exit(results, settings)
 
 
@@ -218,9 +233,18 @@ def _report_stop(result: InputResult, settings: Settings) -> None:
 
 
 def _tell_rest(notices: Notices, results: list[InputResult], settings: Settings) -> None:
-    """Print what came up after the last input; after a stop its reason stays the last line."""
+    """Print what came up after the last input; of a run that stopped only what is wrong."""
     if results[-1].stop is None:
         _tell_notices(notices, settings)
+    else:
+        _tell_warnings(notices)
+
+
+def _tell_warnings(notices: Notices) -> None:
+    """Print what is wrong; the reason of the end is the last line, and comes after."""
+    from inference_forge.cli.display import NoticeLines  # noqa: PLC0415
+
+    notices.pass_on(NoticeLines(sys.stderr).on_event)
 
 
 def _tell_notices(notices: Notices, settings: Settings) -> None:

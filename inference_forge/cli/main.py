@@ -15,6 +15,7 @@ from inference_forge.cli.doctor import doctor
 from inference_forge.cli.eval import eval_
 from inference_forge.cli.providers import providers
 from inference_forge.cli.runs import runs
+from inference_forge.cli.schema import schema
 from inference_forge.cli.simulate import simulate
 from inference_forge.cli.streams import occupy_closed_descriptors, say, tolerated
 from inference_forge.cli.taxonomy import app as taxonomy_app
@@ -41,6 +42,9 @@ app.command(name="doctor", short_help="Check what a run needs, and say what to d
 app.command(name="eval", no_args_is_help=True, short_help="Measure how right results are.")(eval_)
 app.command(name="providers", short_help="List providers and who is ready.")(providers)
 app.command(name="runs", short_help="List past runs and how they ended.")(runs)
+app.command(name="schema", no_args_is_help=True, short_help="Print a JSON Schema of events.")(
+    schema
+)
 app.command(name="simulate", short_help="Serve a simulated model on 127.0.0.1.")(simulate)
 app.command(
     name="tune",

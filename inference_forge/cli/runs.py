@@ -9,7 +9,7 @@ import signal
 from contextlib import suppress
 from datetime import datetime
 from decimal import Decimal
-from typing import TYPE_CHECKING, Annotated, Any, Final
+from typing import TYPE_CHECKING, Annotated, Final
 
 import typer
 
@@ -111,28 +111,13 @@ def _one(past: Sequence[PastRun], name: str) -> PastRun:
 
 
 def _show_json(past: Sequence[PastRun]) -> None:
+    from inference_forge.observe.event_stream import unicode_only  # noqa: PLC0415
     from inference_forge.observe.history_lines import as_json  # noqa: PLC0415
 
     for run in past:
         # ASCII with escapes: whatever a file is called, it is safe to show.
         data = {**as_json(run.record), "state": run.state.value}
-        show(json.dumps(_unicode(data)))
-
-
-def _unicode(value: Any) -> Any:
-    r"""Return `value` with lone surrogates, bytes of names, as `\udcNN` in text.
-
-    Escaped once they would be JSON that strict readers refuse (RFC 8259, section 8.2).
-    """
-    match value:
-        case str():
-            return value.encode("utf-8", "backslashreplace").decode()
-        case list() | tuple():
-            return [_unicode(item) for item in value]
-        case dict():
-            return {_unicode(name): _unicode(item) for name, item in value.items()}
-        case _:
-            return value
+        show(json.dumps(unicode_only(data)))
 
 
 def _show_lines(lines: Sequence[str]) -> None:

@@ -15,6 +15,7 @@ LIMITS: Final = "Speed and patience"
 MONEY: Final = "Money"
 CACHE: Final = "Cache"
 SCREEN: Final = "Screen"
+WATCH: Final = "Watching"
 
 Count = Annotated[int, Ge(1)]
 Seconds = Annotated[float, Gt(0), Le(10 * 365 * 86_400)]

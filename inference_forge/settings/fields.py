@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from pathlib import Path  # noqa: TC003 - read at run time by get_type_hints
 from typing import Annotated
 
-from annotated_types import Ge
+from annotated_types import Ge, Le
 
 from inference_forge.settings.asking_fields import AskingSettings
 from inference_forge.settings.choices import (
@@ -21,6 +21,7 @@ from inference_forge.settings.doc import (
     CACHE,
     MONEY,
     SCREEN,
+    WATCH,
     Doc,
     Seconds,
 )
@@ -78,3 +79,27 @@ class Settings(AskingSettings):
     quiet: Annotated[
         bool, Doc("No progress and no summary; warnings stay.", SCREEN, flag="-q,--quiet")
     ] = False
+    summary_json: Annotated[
+        str | None,
+        Doc("Write the final summary as a JSON object; - is stdout.", WATCH),
+    ] = None
+    ping: Annotated[
+        str | None,
+        Doc("Call URL/start, then URL or URL/EXITCODE: a dead man's switch.", WATCH),
+    ] = None
+    events: Annotated[
+        str | None,
+        Doc("Append what happens as JSON lines to a file or descriptor; - is stdout.", WATCH),
+    ] = None
+    events_text: Annotated[
+        bool, Doc("Let events hold ticket texts, ids, and what is said of them.", WATCH)
+    ] = False
+    metrics: Annotated[
+        Path | None, Doc("Prometheus textfile NAME.prom, written every 10 s.", WATCH)
+    ] = None
+    metrics_port: Annotated[
+        int | None,
+        Ge(0),
+        Le(65_535),
+        Doc("Serve the metrics at 127.0.0.1 while the run lasts; 0 takes a free port.", WATCH),
+    ] = None

@@ -30,6 +30,7 @@ if TYPE_CHECKING:
 
 PROJECT_FILE: Final = "forge.toml"
 ENV_PREFIX: Final = "FORGE_"
+PATHS: Final = frozenset({"taxonomy", "cache_dir", "api_key_file", "metrics"})
 
 
 class Origin(StrEnum):
@@ -107,6 +108,7 @@ def load_settings(
     environ: Mapping[str, str],
     project_file: Path | None = None,
     user_file: Path | None = None,
+    only: Collection[str] | None = None,
 ) -> Loaded:
     """Merge all sources and validate.
 
@@ -115,6 +117,7 @@ def load_settings(
         environ: the environment.
         project_file: TOML file; a missing one is no error.
         user_file: TOML file; a missing one is no error.
+        only: leave all but these attributes at their defaults, whatever was set; None for none.
 
     Raises:
         SettingsError: an unknown key (with the nearest valid one), an unreadable file, or a value
@@ -141,6 +144,8 @@ def load_settings(
     places: dict[str, str] = {}
     for origin, place, layer in layers:
         for attribute, value in layer.items():
+            if only is not None and attribute not in only:
+                continue
             values[attribute] = value
             origins[attribute] = origin
             places[attribute] = place
@@ -198,9 +203,7 @@ def _from_file(path: Path | None, data: Mapping[str, Any]) -> dict[str, Any]:
                 f"[{TABLES}.{next(iter(value), 'NAME')}]?"
             )
         # Paths in a file are meant from where the file is.
-        is_path = by_key[name] in {"taxonomy", "cache_dir", "api_key_file"} and isinstance(
-            value, str
-        )
+        is_path = by_key[name] in PATHS and isinstance(value, str)
         is_single = by_key[name] in lists and isinstance(value, str)
         found[by_key[name]] = (
             _beside(path, key, value) if is_path else (value,) if is_single else value

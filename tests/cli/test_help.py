@@ -17,6 +17,7 @@ COMMANDS = (
     ("doctor",),
     ("eval",),
     ("runs",),
+    ("schema",),
     ("simulate",),
     ("tune",),
     ("cache",),
@@ -62,7 +63,7 @@ def test_the_settings_table_has_a_row_for_each() -> None:
     lines = settings_table().splitlines()
     assert len(lines) == 2 + len(specs())
     assert all(len(re.findall(r"(?<!\\)\|", line)) == 5 for line in lines)
-    assert sum(not line.startswith("|  |") for line in lines[2:]) == 8
+    assert sum(not line.startswith("|  |") for line in lines[2:]) == 9
 
 
 def test_a_command_can_offer_a_few_settings() -> None:
