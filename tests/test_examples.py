@@ -29,6 +29,9 @@ EXPORTS = {
     "servicenow": (7, "text = short_description + description; id = number"),
     "zendesk": (8, "text = Subject; id = Id"),
 }
+MONITORING = ("README.md", "alerts.test.yml", "alerts.yml", "grafana.json", "prometheus.yml")
+"""Tested in test_monitoring.py."""
+
 LABELS = {"hardware_issue", "software_issue", "model_quality", "billing", "other"}
 
 
@@ -51,6 +54,7 @@ def test_every_file_has_a_test() -> None:
         "forge.toml",
         "kubernetes/cronjob.yaml",
         "kubernetes/volumes.yaml",
+        *(f"monitoring/{name}" for name in MONITORING),
         "nightly.sh",
         "shop.csv",
         "systemd/forge-classify.service",
