@@ -17,7 +17,7 @@ import orjson
 import pytest
 from pydantic import TypeAdapter
 from running import CANARY, GOOD, Done, always_good, finish, forge, spawn, tickets
-from servers import Reply, ScriptedServer, completion
+from servers import Reply, ScriptedServer, completion, error
 
 from inference_forge.observe.event_shapes import QUOTING
 from inference_forge.observe.schema import EventLine
@@ -235,6 +235,20 @@ def test_a_fatal_stop_and_an_unreadable_input_have_their_end() -> None:
 
 
 @pytest.mark.usefixtures("isolated")
+def test_a_refused_way_of_asking_is_told(isolated: Path) -> None:
+    """A server that knows no schemas costs one more request, which is in the lines."""
+
+    def script(_: int, body: dict[str, Any]) -> Reply:
+        if body.get("response_format", {}).get("type") == "json_schema":
+            return error(400, "unsupported", "response_format json_schema is not supported")
+        return completion(GOOD)
+
+    tickets(isolated / "in.csv", "my invoice is wrong")
+    with ScriptedServer(script) as server:
+        found = run(*ask(server))
+    assert [line["kind"] for line in of(found, "attempt")] == ["way", "ok"]
+
+
 def test_several_servers_are_told_apart() -> None:
     """One goes, the other goes on."""
     wordy(30)

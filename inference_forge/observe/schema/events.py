@@ -98,7 +98,7 @@ class Attempt(InputLine):
     event: Literal["attempt"]
     rows: Rows
     complexity: Size
-    kind: Literal["ok", "transient", "throttle", "ticket", "fatal", "answer"]
+    kind: Literal["ok", "transient", "throttle", "ticket", "way", "fatal", "answer"]
     code: Annotated[str, Field(description="ok, or the error's.")]
     status: Annotated[int | None, Field(description="Null with an answer, or no response.")]
     latency_s: Seconds
