@@ -353,7 +353,7 @@ async def test_who_reasons_unasked_is_reported_once(reply: Reply, share: str) ->
         (
             "reasoning:m",
             (
-                f"{answer.model} at api.openai.com reasons though reasoning is off: {share} of an "
+                f"{answer.model} at api.openai.com reasons unasked: {share} of an "
                 "answer's output tokens, billed as such; --reasoning off tells it not to"
             ),
         )
@@ -368,7 +368,9 @@ async def test_who_was_told_not_to_is_not_to_be_told_again(
     """Then there is nothing to advise."""
     asked = Asked(lambda _body: completion(TEXT, usage=COUNTED), name, reasoning=level)
     await asked.ask()
-    assert asked.warnings[0][1].endswith("billed as such")
+    message = asked.warnings[0][1]
+    assert " reasons though it is told not to: " in message
+    assert message.endswith("billed as such")
     await asked.provider.aclose()
 
 

@@ -143,7 +143,7 @@ def test_thoughts_that_nobody_asked_for_are_one_warning(isolated: Path) -> None:
         done = classify(server, "--quiet")
         host = server.url.removeprefix("http://").removesuffix("/v1")
         told = (
-            f"warning: served-model at {host} reasons though reasoning is off: 90% of an "
+            f"warning: served-model at {host} reasons unasked: 90% of an "
             "answer's output tokens, billed as such; --reasoning off tells it not to"
         )
         assert done.lines == [told]

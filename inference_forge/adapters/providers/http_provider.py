@@ -105,7 +105,7 @@ class HttpProvider(ABC):
         self._note = note
         self._warn = warn
         self._may_think = reasoning not in {None, Reasoning.OFF}
-        self._is_told_off = reasoning is Reasoning.OFF or not can_be_told_off(preset)
+        self._unasked = _unasked(preset, reasoning)
         self._manner = self._opening(
             Manner(
                 structured or preset.structured,
@@ -273,12 +273,16 @@ class HttpProvider(ABC):
         self._may_think = True
         self._warn(
             f"reasoning:{self._model}",
-            f"{answer.model} at {self._host} reasons though reasoning is off: {share:.0%} of an "
-            f"answer's output tokens, billed as such{self._advice()}",
+            f"{answer.model} at {self._host} reasons "
+            + self._unasked.format(f"{share:.0%} of an answer's output tokens, billed as such"),
         )
 
-    def _advice(self) -> str:
-        return "" if self._is_told_off else "; --reasoning off tells it not to"
+
+def _unasked(preset: Preset, reasoning: Reasoning | None) -> str:
+    """Return what to say of a model that reasons; `{}` stands for how much."""
+    if reasoning is None and can_be_told_off(preset):
+        return "unasked: {}; --reasoning off tells it not to"
+    return "though it is told not to: {}"
 
 
 def _streaming(preset: Preset) -> Streaming:
