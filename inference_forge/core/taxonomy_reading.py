@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Final
 
 from inference_forge.core.taxonomy import (
     FIELD_NAME,
@@ -27,6 +27,14 @@ _KEYS = (
     *("priorities", "summary"),
 )
 _FIELD_KEYS = ("kind", "labels", "description", "max_words", "max_labels")
+
+# What a table should be, for who wrote something else.
+_FIELDS: Final = "a table for each field: write a line [fields.NAME], and its keys below"
+_FIELD: Final = (
+    'a table: write a line [{}], and below it kind = "enum", "boolean" or "text" and the other keys'
+)
+_LABELS: Final = 'a table: write a line [{}], and below it a line NAME = "what it means" a label'
+_LABEL: Final = "a description in quotes, or a table with description and examples"
 
 
 def taxonomy_from_data(data: Mapping[str, Any], *, source: str) -> Taxonomy:
@@ -82,12 +90,12 @@ def _priority_fields(data: Mapping[str, Any], source: str) -> list[Field]:
 def _own_fields(data: object, source: str) -> list[Field]:
     return [
         _own_field(name, spec, source, f"fields.{name}")
-        for name, spec in _table(data, source, "fields").items()
+        for name, spec in _table(data, source, "fields", _FIELDS).items()
     ]
 
 
 def _own_field(name: str, spec: object, source: str, where: str) -> Field:
-    table = _table(spec, source, where)
+    table = _table(spec, source, where, _FIELD.format(where))
     if not FIELD_NAME.fullmatch(name) or name in RESERVED_FIELDS:
         raise TaxonomyError(
             f"{source}: [{where}] is not a usable field name; use lower-case letters, digits "
@@ -101,6 +109,12 @@ def _own_field(name: str, spec: object, source: str, where: str) -> Field:
             f"{source}: [{where}] kind is {table['kind']!r}; use enum, boolean or text"
         ) from None
     is_enum = kind is FieldKind.ENUM
+    for key, owner in (("labels", FieldKind.ENUM), ("max_words", FieldKind.TEXT)):
+        if key in table and kind is not owner:
+            raise TaxonomyError(
+                f"{source}: [{where}] {key} is for fields of kind {owner}, and this is of kind "
+                f"{kind}; leave it out, or change kind"
+            )
     labels = _labels(table.get("labels", {}), source, f"{where}.labels") if is_enum else ()
     return Field(
         name=name,
@@ -129,7 +143,7 @@ def _count(table: Mapping[str, Any], key: str, default: int, where: str) -> int:
 def _labels(data: object, source: str, where: str) -> tuple[Label, ...]:
     labels = tuple(
         _label(name, spec, source, f"{where}.{name}")
-        for name, spec in _table(data, source, where).items()
+        for name, spec in _table(data, source, where, _LABELS.format(where)).items()
     )
     if len(labels) < 2:  # noqa: PLR2004 - one label leaves nothing to decide
         raise TaxonomyError(f"{source}: [{where}] needs at least two labels")
@@ -147,7 +161,7 @@ def _label(name: str, spec: object, source: str, where: str) -> Label:
         )
     if isinstance(spec, str):
         return Label(name, " ".join(spec.split()))
-    table = _table(spec, source, where)
+    table = _table(spec, source, where, _LABEL)
     _refuse_unknown(table, ("description", "examples"), f"{source}: [{where}]")
     examples = table.get("examples", [])
     if not isinstance(examples, list) or not all(isinstance(text, str) for text in examples):
@@ -165,9 +179,10 @@ def _refuse_unknown(table: Mapping[str, Any], known: tuple[str, ...], where: str
         raise TaxonomyError(f"{where}: unknown key {unknown[0]!r}; known keys: {', '.join(known)}")
 
 
-def _table(data: object, source: str, where: str) -> dict[str, Any]:
+def _table(data: object, source: str, where: str, wanted: str) -> dict[str, Any]:
+    """Return `data`, which is a table; else say what it should be."""
     if not isinstance(data, dict):
-        raise TaxonomyError(f"{source}: [{where}] must be a table")
+        raise TaxonomyError(f"{source}: [{where}] must be {wanted}")
     return data
 
 

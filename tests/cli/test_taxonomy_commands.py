@@ -63,6 +63,28 @@ def test_init_never_replaces_a_file_unasked(isolated: Path) -> None:
     assert sorted(file.name for file in isolated.iterdir()) == ["link.toml", "taxonomy.toml"]
 
 
+@pytest.mark.parametrize(
+    ("place", "says"),
+    [
+        ("no/such/x.toml", "no/such/x.toml: there is no directory "),
+        ("file/x.toml", "file/x.toml: there is no directory "),
+        (".", "is a directory; name a file in it"),
+    ],
+)
+@pytest.mark.parametrize("source", [[], ["gold.csv"]])
+def test_init_says_what_is_wrong_with_a_place(
+    isolated: Path, place: str, says: str, source: list[str]
+) -> None:
+    """As `forge classify` does, before the tickets are read, also with `--force`."""
+    labelled(isolated)
+    (isolated / "file").touch()
+    done = forge("taxonomy", "init", *source, "-o", place, "--force")
+    assert done.code == 2
+    assert says in done.last
+    assert ".partial" not in done.err
+    assert sorted(file.name for file in isolated.iterdir()) == ["file", "gold.csv"]
+
+
 def test_init_makes_labels_of_labelled_tickets(isolated: Path) -> None:
     """Names, counts, examples without addresses; what was done about names is said."""
     done = forge("taxonomy", "init", labelled(isolated), "-o", "own.toml")
@@ -186,9 +208,12 @@ def test_a_pipe_is_read_once() -> None:
     assert "name the column of labels, --label-column" in done.err
 
 
-def test_a_directory_that_cannot_be_written_is_an_error_of_its_own(isolated: Path) -> None:
-    """With exit 5."""
-    assert forge("taxonomy", "init", "-o", isolated / "none" / "t.toml").code == 5
+@pytest.mark.usefixtures("isolated")
+def test_a_file_that_cannot_be_written_is_an_error_of_its_own() -> None:
+    """With exit 5; no name is so long that forge would be at fault."""
+    done = forge("taxonomy", "init", "-o", "x" * 300)
+    assert done.code == 5
+    assert "cannot be written: File name too long" in done.last
 
 
 def test_a_closed_stdout_is_told() -> None:
@@ -261,7 +286,7 @@ def test_a_file_that_cannot_be_used_is_refused(isolated: Path, command: str) -> 
     (isolated / "t.toml").write_text("[categories]\na = 1\nb = ''\n", encoding="utf-8")
     done = forge("taxonomy", command, "t.toml")
     assert (done.code, done.out) == (2, b"")
-    assert "t.toml: [categories.a] must be a table" in done.err
+    assert "t.toml: [categories.a] must be a description in quotes, or a table" in done.err
     assert forge("taxonomy", command, "none.toml").code == 2
 
 

@@ -121,15 +121,21 @@ def test_unusable_labels_are_refused(label: str) -> None:
     [
         ({}, r"t: no categories; add a table \[categories\]"),
         ({"category": TWO}, "t: unknown key 'category'; known keys: categories, fields"),
-        ({"categories": "a"}, r"t: \[categories\] must be a table"),
+        (
+            {"categories": "a"},
+            r"t: \[categories\] must be a table: write a line \[categories\], and below it",
+        ),
         ({"categories": {"a": ""}}, r"t: \[categories\] needs at least two labels"),
         ({"categories": {"a": "", "A": ""}}, "differ only in case"),
-        ({"categories": {"a": 1, "b": ""}}, r"\[categories.a\] must be a table"),
+        (
+            {"categories": {"a": 1, "b": ""}},
+            r"\[categories.a\] must be a description in quotes, or a table with description and",
+        ),
         ({"categories": {"a": {"text": ""}, "b": ""}}, r"\[categories.a\]: unknown key 'text'"),
         ({"categories": {"a": {"description": 1}, "b": ""}}, "categories.a.description must be"),
         ({"categories": {"a": {"examples": "x"}, "b": ""}}, r"\[categories.a\] examples must"),
         ({"categories": {"a": {"examples": [1]}, "b": ""}}, r"\[categories.a\] examples must"),
-        ({"categories": TWO, "priorities": True}, r"\[priorities\] must be a table"),
+        ({"categories": TWO, "priorities": True}, r"\[priorities\] must be a table: write a line"),
         ({"categories": TWO, "summary": "no"}, "t: summary must be true or false"),
         ({"categories": TWO, "name": 1}, "t: name must be a text"),
         ({"categories": TWO, "notes": []}, "t: notes must be a text"),
@@ -143,8 +149,18 @@ def test_unusable_labels_are_refused(label: str) -> None:
             {"categories": TWO, "fields": {"x": {"kind": "text", "max_labels": 2}}},
             r"t: \[fields.x\] max_labels is for fields of kind enum; leave it out",
         ),
-        ({"categories": TWO, "fields": []}, r"\[fields\] must be a table"),
-        ({"categories": TWO, "fields": {"x": 1}}, r"\[fields.x\] must be a table"),
+        (
+            {"categories": TWO, "fields": []},
+            r"\[fields\] must be a table for each field: write a line \[fields.NAME\], and its",
+        ),
+        (
+            {"categories": TWO, "fields": {"x": 1}},
+            r'\[fields.x\] must be a table: write a line \[fields.x\], and below it kind = "enum"',
+        ),
+        (
+            {"categories": TWO, "fields": {"x": {"labels": ["a", "b"]}}},
+            r"\[fields.x.labels\] must be a table: .* and below it a line NAME = ",
+        ),
         ({"categories": TWO, "fields": {"X": {}}}, "is not a usable field name"),
         ({"categories": TWO, "fields": {"x" * 41: {}}}, "is not a usable field name"),
         ({"categories": TWO, "fields": {"x": {"kind": "list"}}}, "kind is 'list'; use enum"),
@@ -156,6 +172,14 @@ def test_unusable_labels_are_refused(label: str) -> None:
         ({"categories": TWO, "fields": {"x": {"kind": "text", "max_words": 0}}}, "above 0"),
         ({"categories": TWO, "fields": {"x": {"kind": "text", "max_words": True}}}, "above 0"),
         ({"categories": TWO, "fields": {"x": {"kind": "text", "max_words": 1.5}}}, "above 0"),
+        (
+            {"categories": TWO, "fields": {"x": {"kind": "boolean", "labels": TWO}}},
+            r"t: \[fields.x\] labels is for fields of kind enum, and this is of kind boolean",
+        ),
+        (
+            {"categories": TWO, "fields": {"x": {"labels": TWO, "max_words": 3}}},
+            r"t: \[fields.x\] max_words is for fields of kind text, and this is of kind enum",
+        ),
         (
             {"categories": TWO, "fields": {"x": {"kind": "text", "description": 1}}},
             "fields.x.description must be a text",

@@ -111,7 +111,7 @@ def open_stream_sink(
     """
     for path in (failures, pending):
         if path is not None:
-            _check_place(path, inputs)
+            check_place(path, inputs)
     target = StreamTarget(stream, "standard output", path=None, is_gzip=False)
     formats = _Formats(_LINES, format_of(str(failures), default_format), pending_format)
     return _sink(_layout(columns, formats, options), formats, target, failures, pending)
@@ -159,7 +159,7 @@ def _check_places(
     if pending is not None:
         named.append((pending, "pending rows"))
     for path, _ in named:
-        _check_place(path, inputs)
+        check_place(path, inputs)
     files = [(resolved(path), path, name) for path, name in named if not is_device(path)]
     for (final, path, name), (other, _, other_name) in combinations(files, 2):
         if final == other:
@@ -169,8 +169,17 @@ def _check_places(
             )
 
 
-def _check_place(path: Path, inputs: Iterable[Path]) -> None:
-    """Refuse an output that would destroy an input or cannot be written."""
+def check_place(path: Path, inputs: Iterable[Path]) -> None:
+    """Refuse an output that would destroy an input or cannot be written.
+
+    Arguments:
+        path: the output.
+        inputs: files that are read.
+
+    Raises:
+        UsageError: it is a directory, one of `inputs`, or in no directory.
+        OutputError: its directory cannot be written.
+    """
     if is_device(path):
         return
     final = resolved(path)

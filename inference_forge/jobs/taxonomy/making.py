@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import os
 import tomllib
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, BinaryIO, Final
 
-from inference_forge.adapters.sinks.targets import StreamTarget, is_device, open_target, resolved
+from inference_forge.adapters.sinks.opening import check_place
+from inference_forge.adapters.sinks.targets import StreamTarget, is_device, open_target
 from inference_forge.app.places import STDIN
 from inference_forge.core.label_examples import as_example, choose_examples
 from inference_forge.core.label_names import usable_names
@@ -165,18 +167,15 @@ def _some(items: Sequence[str]) -> str:
 
 
 def _refuse_overwriting(job: MakeJob) -> None:
+    """Refuse, before anything is read, a place that the file cannot have."""
     if job.output == STDOUT:
         return
     path = Path(job.output)
-    if (
-        job.source is not None
-        and job.source != STDIN
-        and resolved(path) == resolved(Path(job.source))
-    ):
-        raise UsageError(f"{path}: this would overwrite the input; choose another file with -o")
+    check_place(path, [] if job.source in {None, STDIN} else [Path(job.source or "")])
     if job.overwrites:
         return
-    if path.is_symlink() or (path.exists() and not is_device(path)):
+    # `Path.exists` raises for a name that is too long, which is told of when the file is opened.
+    if os.path.lexists(path) and not is_device(path):
         raise UsageError(f"{path}: is there already; add --force to replace it, or choose -o FILE")
 
 
