@@ -37,6 +37,7 @@ def _eval(
     encoding: given.GoldEncoding = None,
     delimiter: given.GoldDelimiter = None,
     sheet: given.GoldSheet = None,
+    no_header: given.GoldNoHeader = False,
     as_json: given.AsJson = False,
     flags: dict[str, Any],
 ) -> None:
@@ -79,6 +80,7 @@ def _eval(
             encoding=encoding,
             delimiter=delimiter,
             sheet=sheet,
+            has_header=not no_header,
             stdin=_binary_stdin(),
         )
     )

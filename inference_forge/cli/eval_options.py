@@ -45,7 +45,7 @@ GoldColumns = Annotated[
     typer.Option(
         "--gold-column",
         metavar="FIELD=COLUMN",
-        help="What the gold calls a field, or the id column; repeatable.",
+        help="What the gold calls a field, or the id or text column; repeatable.",
         show_default=False,
     ),
 ]
@@ -134,6 +134,14 @@ GoldSheet = Annotated[
     typer.Option(
         metavar="TEXT",
         help="Sheet of the gold. [default: the first with data]",
+        show_default=False,
+    ),
+]
+GoldNoHeader = Annotated[
+    bool,
+    typer.Option(
+        "--no-header",
+        help="The gold has no header: its columns are column_1, column_2, ... or 1, 2, ...",
         show_default=False,
     ),
 ]

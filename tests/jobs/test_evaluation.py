@@ -379,6 +379,97 @@ def test_results_of_another_tool() -> None:
     assert "note" in found.notes[0]
 
 
+@pytest.mark.parametrize(
+    ("column", "job"),
+    [
+        ("text", {}),
+        ("Body", {}),
+        ("said", {"text_columns": ("said",)}),
+        ("Description", {"match": Match.TEXT}),
+    ],
+)
+def test_the_text_that_rows_are_matched_by_is_no_field(column: str, job: dict[str, Any]) -> None:
+    """Short texts that repeat look like labels, and would all be right."""
+    rows = ["no wifi,b", "no wifi,b", "printer,a", "printer,b"]
+    found = measured(
+        results=table("theirs.csv", f"{column},category", *rows),
+        gold=table("gold.csv", f"{column},category", *rows),
+        **job,
+    )
+    assert only(found).name == "category"
+    assert any(note.startswith(f"not compared, because they hold no labels: {column} ")
+               for note in found.notes)  # fmt: skip
+    named = measured(results="theirs.csv", gold="gold.csv", fields=(column,), **job)
+    assert only(named).name == column
+
+
+def test_the_gold_may_call_id_and_text_otherwise() -> None:
+    """In any spelling of the results' column, and neither is a field."""
+    rows = ["1,one thing,a", "2,another,b"]
+    files = {
+        "results": table("theirs.csv", "Ticket ID,said,category", *rows),
+        "gold": table("gold.csv", "Key,words,category", *reversed(rows)),
+    }
+    by_text = measured(
+        **files, text_columns=("said",), gold_columns={"SAID": "words"}, match=Match.TEXT
+    )
+    by_id = measured(**files, gold_columns={"ticket_id": "Key", "said": "words"},
+                     text_columns=("said",))  # fmt: skip
+    for found in (by_text, by_id):
+        assert (only(found).name, only(found).figures.accuracy) == ("category", Share(2, 2))
+    assert (by_id.match, by_id.gold.key) == (Match.ID, "Key")
+
+
+@pytest.mark.parametrize("name", ["gold.csv", "gold.tsv"])
+def test_a_gold_without_header(name: str) -> None:
+    """Its columns are numbers; the results have names, or such as forge made up."""
+    comma = "\t" if name.endswith(".tsv") else ","
+    table(name, *(comma.join(row) for row in (("2", "b"), ("1", "a"), ("3", "a"))))
+    named = measured(
+        results=results("1,a", "2,b", "3,b"),
+        gold=name,
+        gold_columns={"id": "1", "category": "2"},
+        has_header=False,
+    )
+    table("t.results.csv", f"column_1,column_2,category,{RUN}",
+          *(f"{n},x,{label},{RAN}" for n, label in enumerate("abb", 1)))  # fmt: skip
+    numbered = measured(
+        results="t.results.csv",
+        gold=name,
+        id_column="1",
+        gold_columns={"category": "2"},
+        has_header=False,
+    )
+    for found in (named, numbered):
+        assert (only(found).figures.accuracy, found.gold.rows) == (Share(2, 3), 3)
+        assert found.match is Match.ID
+    assert named.columns == {"category": "column_2"}
+
+
+def test_texts_of_a_gold_without_header() -> None:
+    """Rows are matched by them."""
+    found = measured(
+        results=table("t.results.csv", f"column_1,category,{RUN}",
+                      *(f"{text},a,{RAN}" for text in ("one", "two"))),
+        gold=table("gold.csv", "a,two", "b,one"),
+        text_columns=("1",),
+        gold_columns={"1": "2", "category": "1"},
+        match=Match.TEXT,
+        has_header=False,
+    )  # fmt: skip
+    assert only(found).figures.accuracy == Share(1, 2)
+
+
+def test_a_gold_without_header_has_no_names_in_common() -> None:
+    """What to add is said, with the columns by number."""
+    results("1,a")
+    table("gold.csv", "1,a")
+    with pytest.raises(UsageError, match=r"--gold-column FIELD=COLUMN; .* 'column_1', 'column_2'"):
+        measured(results="t.results.csv", gold="gold.csv", has_header=False)
+    with pytest.raises(UsageError, match=r"; 'a' is a label: without a header add --no-header$"):
+        measured(results="t.results.csv", gold="gold.csv")
+
+
 def test_what_differs_in_every_row_is_no_label() -> None:
     """Dates and numbers of orders, as in an export that came back with labels."""
     lines = ["id,label,created", *(f"{n},{'ab'[n % 2]},2026-11-{n}T10:00" for n in range(60))]

@@ -39,14 +39,18 @@ def by_number(wanted: WantedColumns) -> WantedColumns:
     """Return the wanted columns of a table without header, of which `2` is the second."""
     return replace(
         wanted,
-        text=tuple(map(_by_number, wanted.text)),
-        ticket_id=wanted.ticket_id and _by_number(wanted.ticket_id),
-        tenant=wanted.tenant and _by_number(wanted.tenant),
-        context=tuple(map(_by_number, wanted.context)),
+        text=tuple(map(name_of_number, wanted.text)),
+        ticket_id=wanted.ticket_id and name_of_number(wanted.ticket_id),
+        tenant=wanted.tenant and name_of_number(wanted.tenant),
+        context=tuple(map(name_of_number, wanted.context)),
     )
 
 
-def _by_number(column: str) -> str:
+def name_of_number(column: str) -> str:
+    """Return what the second column of a table without header is called, given `2`.
+
+    Anything else is returned as it is.
+    """
     is_number = column.isascii() and column.isdigit()
     return _MADE_UP.format(int(column)) if is_number else column
 

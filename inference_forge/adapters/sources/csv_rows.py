@@ -214,7 +214,7 @@ class CsvRows:
     def _without_header(self, columns: list[str], wanted: WantedColumns) -> WantedColumns:
         """Return the wanted columns by the names of a table that had none."""
         wanted = by_number(wanted)
-        if wanted.text:
+        if wanted.text or wanted.is_labelled:
             return wanted
         if len(columns) > 1:
             raise unnamed_text(columns, self._path)

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from inference_forge.app.places import STDIN
-from inference_forge.core.columns import list_names, reads_like_text
+from inference_forge.core.columns import columns_named, list_names, reads_like_text
 from inference_forge.core.results_columns import LAST_COLUMNS, RUN_COLUMNS
 from inference_forge.core.taxonomy import FieldKind
 from inference_forge.errors import UsageError
@@ -67,7 +67,7 @@ def choose_compared(job: EvaluationJob, results: LabelledFile, gold: LabelledFil
     fields: list[ComparedField] = []
     texts: list[str] = []
     for name in _candidates(job, results):
-        is_named = name in job.gold_columns
+        is_named = name in job.gold_columns and name not in results.text_names
         field = (_named if is_named else _in_both)(job, name, results, gold)
         if field is None:
             continue
@@ -76,8 +76,16 @@ def choose_compared(job: EvaluationJob, results: LabelledFile, gold: LabelledFil
         else:
             fields.append(field)
     if not fields:
-        raise UsageError(_none_common(results, gold, texts))
+        bare = _bare_header(job, results, gold)
+        raise UsageError(_none_common(results, gold, texts) + bare)
     return ChosenFields(tuple(fields), tuple(texts))
+
+
+def gold_name_of(job: EvaluationJob, name: str | None) -> str | None:
+    """Return the column that the user says the gold has for `name`; None when nothing is said."""
+    written = list(job.gold_columns)
+    places = columns_named(written, name) if name else ()
+    return job.gold_columns[written[places[0]]] if places else None
 
 
 def place_in_results(file: LabelledFile, name: str) -> Path | None:
@@ -97,9 +105,11 @@ def spend_places(file: LabelledFile) -> tuple[Path, ...]:
 def _candidates(job: EvaluationJob, results: LabelledFile) -> list[str]:
     """Return the names of what may be a field: what forge added, else all but id and run."""
     added = results.added.fields if results.added is not None else ()
-    passed = {"", *RUN_COLUMNS, *LAST_COLUMNS, results.id_name}
-    names = (*(added or results.columns), *job.gold_columns)
-    return [name for name in dict.fromkeys(names) if name not in passed]
+    passed = ["", *RUN_COLUMNS, *LAST_COLUMNS, *filter(None, [results.id_name])]
+    # What the gold calls its text is no field either.
+    mapped = [name for name in job.gold_columns if not columns_named(results.text_names, name)]
+    names = (*(added or results.columns), *mapped)
+    return [name for name in dict.fromkeys(names) if not columns_named(passed, name)]
 
 
 def _in_both(
@@ -165,6 +175,8 @@ def _is_text(
 ) -> bool:
     """Return whether a field holds text: the taxonomy says so, or the first rows do."""
     known = job.taxonomy.field(field.name)
+    if field.name in results.text_names:
+        return True
     if known is not None:
         return known.kind is FieldKind.TEXT
     return _seems_text(results.sample(field.found)) or _seems_text(gold.sample(field.gold))
@@ -186,6 +198,14 @@ def _is_same_file(one: str, other: str) -> bool:
         return os.path.samefile(one, other)  # noqa: PTH121 - names, not paths
     except OSError:
         return False
+
+
+def _bare_header(job: EvaluationJob, results: LabelledFile, gold: LabelledFile) -> str:
+    """Return what to add when the gold's header is a row: it holds labels of the results."""
+    places = [place_in_results(results, name) for name in _candidates(job, results)]
+    labels = {cell for place in places if place is not None for cell in results.sample(place)}
+    first = next((name for name in gold.columns if name and name in labels), None)
+    return "" if first is None else f"; {first!r} is a label: without a header add --no-header"
 
 
 def _none_common(results: LabelledFile, gold: LabelledFile, texts: list[str]) -> str:

@@ -55,7 +55,7 @@ class LabelledFile:
         columns: names of the columns; of JSON those of the first rows.
         added: what forge added; None when it is no results file.
         id_name: name of the id column; None without one.
-        has_text: whether there are text columns.
+        text_names: names of the text columns.
         rows: rows read so far.
         unreadable: rows that could not be read, so far.
         without_key: rows whose id or text is blank, so far.
@@ -83,7 +83,12 @@ class LabelledFile:
             if job.needs_id_column:
                 raise
             chosen = self._choose(replace(wanted, ticket_id=None))
-        self.id_name, self._id_path, self.has_text = chosen
+        self.id_name, self._id_path, self.text_names = chosen
+
+    @property
+    def has_text(self) -> bool:
+        """Tell whether there are text columns."""
+        return bool(self.text_names)
 
     @property
     def size(self) -> float:
@@ -122,7 +127,7 @@ class LabelledFile:
         path = self.path_of(name)
         if path is not None:
             is_table = self._source.columns is not None
-            self.id_name = self.columns[int(path[0])] if is_table else ".".join(map(str, path))
+            self.id_name = self.columns[int(path[0])] if is_table else _dotted(path)
             self._id_path = path
         return path is not None
 
@@ -164,14 +169,14 @@ class LabelledFile:
             rows += block
         return rows
 
-    def _choose(self, wanted: WantedColumns) -> tuple[str | None, Path, bool]:
-        """Return name and place of the id, and whether there is a text."""
+    def _choose(self, wanted: WantedColumns) -> tuple[str | None, Path, tuple[str, ...]]:
+        """Return name and place of the id, and the names of the text columns."""
         if self._source.columns is None:
             if not self._objects:
-                return None, (), False
+                return None, (), ()
             fields = choose_fields(self._objects, wanted)
             path = fields.ticket_id or ()
-            return ".".join(map(str, path)) or None, path, bool(fields.text)
+            return _dotted(path) or None, path, tuple(map(_dotted, fields.text))
         choice = choose_columns(
             self.columns,
             text_columns=wanted.text,
@@ -180,7 +185,8 @@ class LabelledFile:
         )
         place = choice.ticket_id
         name = None if place is None else self.columns[place]
-        return name, () if place is None else (place,), bool(choice.text)
+        texts = tuple(dict.fromkeys(self.columns[place] for place in choice.text))
+        return name, () if place is None else (place,), texts
 
     def _id(self, record: Record) -> str:
         if isinstance(record, JsonRecord):
@@ -218,6 +224,7 @@ def open_labelled(
         encoding=job.encoding if is_gold else None,
         delimiter=job.delimiter if is_gold else None,
         sheet=job.sheet if is_gold else None,
+        has_header=job.has_header or not is_gold,
         text_columns=job.text_columns,
         id_column=id_column if job.needs_id_column else None,
         is_labelled=True,
@@ -227,6 +234,10 @@ def open_labelled(
     except BaseException:
         source.close()
         raise
+
+
+def _dotted(path: Path) -> str:
+    return ".".join(map(str, path))
 
 
 def _has_known_extension(name: str) -> bool:

@@ -63,7 +63,8 @@ class EvaluationJob:
         gold: path of the right labels, or `-`.
         compare: path of other results for the same rows, or `-`; None for none.
         fields: names of the fields to compare; empty for all that both files have.
-        gold_columns: columns of the gold by the name of the field, or of the results' id column.
+        gold_columns: columns of the gold by the name of the field, or of the results' id or text
+            column.
         match: how rows are matched.
         failures: failures file of the results; None looks for it beside them.
         failed: what a failed row counts as.
@@ -79,6 +80,7 @@ class EvaluationJob:
         encoding: encoding of the gold; results are UTF-8.
         delimiter: what separates cells of the gold; None detects it.
         sheet: sheet of the gold; None for the first with data.
+        has_header: whether the gold's first row names its columns; else `2` is the second.
         stdin: standard input in binary; only used for `-`.
     """
 
@@ -101,4 +103,5 @@ class EvaluationJob:
     encoding: str | None = None
     delimiter: str | None = None
     sheet: str | None = None
+    has_header: bool = True
     stdin: BinaryIO | None = None

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from contextlib import ExitStack
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from inference_forge.app.places import STDIN
@@ -13,10 +13,9 @@ from inference_forge.errors import UsageError
 from inference_forge.jobs.evaluation.by_key import match_by_key
 from inference_forge.jobs.evaluation.by_row import RowsDifferError, match_by_row
 from inference_forge.jobs.evaluation.checks import check_minimums
-from inference_forge.jobs.evaluation.failures import failures_beside
 from inference_forge.jobs.evaluation.fields import choose_compared, place_in_results
-from inference_forge.jobs.evaluation.labelled_file import open_labelled
 from inference_forge.jobs.evaluation.matching import Gold, Matched, Predicted
+from inference_forge.jobs.evaluation.opened import open_files, with_names
 from inference_forge.jobs.evaluation.request import Match
 from inference_forge.jobs.evaluation.result import Evaluation, Results
 
@@ -26,29 +25,8 @@ if TYPE_CHECKING:
     from inference_forge.core.evaluation_report import FieldReport
     from inference_forge.jobs.evaluation.fields import ChosenFields, ComparedField
     from inference_forge.jobs.evaluation.labelled_file import LabelledFile
+    from inference_forge.jobs.evaluation.opened import Opened
     from inference_forge.jobs.evaluation.request import EvaluationJob
-
-
-@dataclass(frozen=True, slots=True)
-class _Opened:
-    """The files of a job; failures are those of the results before them."""
-
-    results: LabelledFile
-    failures: LabelledFile | None
-    gold: LabelledFile
-    other: LabelledFile | None
-    other_failures: LabelledFile | None
-
-    @property
-    def main(self) -> list[LabelledFile]:
-        """Results, gold, and the other results."""
-        return [self.results, self.gold, *([self.other] if self.other else [])]
-
-    @property
-    def all(self) -> list[LabelledFile]:
-        """Every file."""
-        more = (self.failures, self.other_failures)
-        return [*self.main, *(file for file in more if file is not None)]
 
 
 def evaluate(job: EvaluationJob) -> Evaluation:
@@ -58,6 +36,7 @@ def evaluate(job: EvaluationJob) -> Evaluation:
         UsageError: the files do not fit each other, or a name in the job fits nothing in them.
         InputError: a file cannot be read.
     """
+    job = job if job.has_header else with_names(job)
     names = [job.results, job.gold, job.compare, job.failures]
     if names.count(STDIN) > 1:
         raise UsageError("standard input (-) can be read only once: name a file for the other")
@@ -70,7 +49,7 @@ def evaluate(job: EvaluationJob) -> Evaluation:
 
 def _evaluate(job: EvaluationJob, *, can_change: bool, why_text: str = "") -> Evaluation:
     with ExitStack() as stack:
-        files = _open(job, stack)
+        files = open_files(job, stack)
         chosen = choose_compared(job, files.results, files.gold)
         if files.other is not None:
             _check_other(files.other, chosen)
@@ -104,41 +83,7 @@ def _evaluate(job: EvaluationJob, *, can_change: bool, why_text: str = "") -> Ev
         return _evaluation(job, chosen, rows, match, notes)
 
 
-def _open(job: EvaluationJob, stack: ExitStack) -> _Opened:
-    def opened(name: str, id_column: str | None, *, is_gold: bool = False) -> LabelledFile:
-        file = open_labelled(name, job, id_column=id_column, is_gold=is_gold)
-        stack.callback(file.close)
-        return file
-
-    def failures_of(results: LabelledFile, name: str | None) -> LabelledFile | None:
-        found = name or failures_beside(results.name)
-        return None if found is None else opened(found, results.id_name)
-
-    results = opened(job.results, job.id_column)
-    gold_id = job.gold_columns.get(results.id_name or "", job.id_column)
-    gold = opened(job.gold, gold_id, is_gold=True)
-    other = None if job.compare is None else opened(job.compare, job.id_column)
-    if gold_id is None:
-        _agree_on_id(gold, [results] if other is None else [results, other])
-    return _Opened(
-        results,
-        failures_of(results, job.failures),
-        gold,
-        other,
-        None if other is None else failures_of(other, None),
-    )
-
-
-def _agree_on_id(gold: LabelledFile, all_results: Sequence[LabelledFile]) -> None:
-    """Take the id by the same name where both files have it: exports have several ids."""
-    for results in all_results:
-        if gold.id_name is None or results.id_name in (None, gold.id_name):
-            continue
-        if not results.use_id(gold.id_name) and len(all_results) == 1:
-            gold.use_id(results.id_name)
-
-
-def _chosen_match(job: EvaluationJob, files: _Opened) -> Match:
+def _chosen_match(job: EvaluationJob, files: Opened) -> Match:
     """Return how rows are matched: by id, else by position, else by text.
 
     Raises:
