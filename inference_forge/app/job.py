@@ -80,7 +80,7 @@ class InputResult:
 
 
 def new_run_id() -> str:
-    """Return a name that tells a run from all others; in UTC order."""
+    """Return a name that no other run has; names sort like the moments at which they began."""
     return f"{datetime.now(UTC):%Y%m%dT%H%M%S}-{secrets.token_hex(2)}"
 
 

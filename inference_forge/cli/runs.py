@@ -157,7 +157,8 @@ def _cells(run: PastRun) -> tuple[str, ...]:
 def _inputs(record: RunRecord) -> str:
     first = safe_line(record.inputs[0], _NAME_WIDTH) if record.inputs else "-"
     more = record.inputs_total - 1
-    return f"{first} +{more:,}" if more > 0 else first
+    kind = f" ({record.kind})" if record.kind else ""
+    return (f"{first} +{more:,}" if more > 0 else first) + kind
 
 
 def _ending(run: PastRun) -> str:
@@ -184,10 +185,11 @@ def _details(run: PastRun) -> list[str]:
     ]
     if record.duration_s is not None:
         rows += [*_figures(counts), ("time", duration(record.duration_s))]
-    for item in record.by_input:
-        rows += _of_input(item, is_alone=record.inputs_total == 1)
-    if not record.by_input:
+    if record.kind or not record.by_input:
         rows.append(("input", _inputs(record)))
+    name = "pass" if record.kind else "input"
+    for item in record.by_input:
+        rows += _of_input(item, name, is_alone=not record.kind and record.inputs_total == 1)
     rows += [("directory", record.cwd), ("command", " ".join(map(_word, record.command)))]
     if any(HIDDEN in word for word in record.command):
         rows.append(("", f"({HIDDEN} stands for a secret, which is not kept)"))
@@ -210,14 +212,14 @@ def _figures(counts: Counts) -> list[tuple[str, str]]:
     ]
 
 
-def _of_input(item: InputRecord, *, is_alone: bool) -> list[tuple[str, str | None]]:
+def _of_input(item: InputRecord, name: str, *, is_alone: bool) -> list[tuple[str, str | None]]:
     counts = item.counts
     figures = (
         f"{counts.read:,} rows, {counts.classified:,} classified, {counts.failed:,} failed, "
         f"{counts.pending:,} pending, cost {_cost(counts)}, {duration(item.duration_s)}"
     )
     return [
-        ("input", item.name if is_alone else f"{item.name}: {figures}"),
+        (name, item.name if is_alone else f"{item.name}: {figures}"),
         ("results", "standard output" if item.results == "-" else item.results),
         ("failures", item.failures),
         ("set aside", item.pending),

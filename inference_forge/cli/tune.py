@@ -92,6 +92,7 @@ def _tune(
         seed=seed,
         sizes=pack_sizes(sizes),
         tolerance=tolerance,
+        command=("forge", *sys.argv[1:]),
     )
     hide_learned(job.secrets)
     report = run_tune(job)

@@ -121,12 +121,13 @@ class RunRecord:
         command: the words of the command line, secrets taken out.
         inputs: the inputs as the user named them, the first `MAX_WORDS`.
         inputs_total: how many there were.
+        kind: the command, when it is not `classify`.
         ended_at: ISO 8601, UTC; None in the record of a start.
         duration_s: wall time; None in the record of a start.
         exit_code: as the shell saw it; None in the record of a start.
         stop: why it ended early, None when it did not.
         counts: totals over all inputs.
-        by_input: what came of each input, the first `MAX_WORDS`.
+        by_input: what came of each input, the first `MAX_WORDS`; of a tune, of each pass.
     """
 
     run_id: str
@@ -138,6 +139,7 @@ class RunRecord:
     command: tuple[str, ...] = ()
     inputs: tuple[str, ...] = ()
     inputs_total: int = 0
+    kind: str = ""
     ended_at: str | None = None
     duration_s: float | None = None
     exit_code: int | None = None

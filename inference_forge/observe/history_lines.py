@@ -26,6 +26,8 @@ from inference_forge.observe.history import (
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping, Sequence
 
+_PLAIN: Final = ("version", "provider", "model", "cwd", "kind")
+
 _RUN_ID: Final = re.compile(r"[0-9A-Za-z-]{1,64}")
 
 
@@ -53,7 +55,7 @@ def from_line(line: bytes) -> RunRecord:
         run = RunRecord(
             run_id=_of(data, "run_id", str),
             started_at=_moment(_of(data, "started_at", str)),
-            **{name: _of(data, name, str, "") for name in ("version", "provider", "model", "cwd")},
+            **{name: _of(data, name, str, "") for name in _PLAIN},
             command=_texts(data, "command"),
             inputs=_texts(data, "inputs"),
             inputs_total=_of(data, "inputs_total", int, 0),

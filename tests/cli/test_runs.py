@@ -28,7 +28,7 @@ from running import (
 from servers import Reply, ScriptedServer, completion
 
 from inference_forge.adapters import run_history
-from inference_forge.app import history as app_history
+from inference_forge.app import recording as app_recording
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -458,8 +458,8 @@ def test_the_history_does_not_grow_without_bound(
 ) -> None:
     """The newest are kept; a run that is under way is among them."""
     monkeypatch.setattr(run_history, "_MIN_BYTES", 0)
-    monkeypatch.setattr(app_history, "KEEP_RUNS", 3)
-    monkeypatch.setattr(app_history, "MAX_LINES", 10)
+    monkeypatch.setattr(app_recording, "KEEP_RUNS", 3)
+    monkeypatch.setattr(app_recording, "MAX_LINES", 10)
     tickets(isolated / "in.csv", "hello")
     for _ in range(12):
         forge("classify", "in.csv", "-q")

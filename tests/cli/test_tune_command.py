@@ -7,6 +7,7 @@ import os
 import pty
 import subprocess
 from pathlib import Path
+from typing import Any
 
 import pytest
 from running import Done, command, forge, tickets, write_csv
@@ -52,6 +53,51 @@ def test_the_first_answers_serve_a_later_run() -> None:
     assert int(done.summary["requests"]) == 100
     asked = forge(*RUN, "--yes", "--pack-sizes", "20", "--no-cache")
     assert "cached" not in asked.err
+
+
+def past() -> dict[str, Any]:
+    """Return the one run of the history."""
+    (line,) = forge("runs", "--json").out.splitlines()
+    found: dict[str, Any] = json.loads(line)
+    return found
+
+
+def test_a_tune_is_a_past_run() -> None:
+    """It cost money: `forge runs` tells what, pass by pass, and with which command."""
+    flags = ("--yes", "--sample", "20", "--pack-sizes", "5")
+    spent = json.loads(forge(*RUN, *PRICED, *flags, "--json").out)
+    run = past()
+    assert (run["kind"], run["state"], run["exit_code"], run["stop"]) == ("tune", "ended", 0, None)
+    assert (run["provider"], run["inputs"]) == ("simulated", [str(EXAMPLES)])
+    assert run["command"][:2] == ["forge", "tune"]
+    assert [item["name"] for item in run["by_input"]] == [
+        "single requests", "single requests, again", "packs of 5",
+    ]  # fmt: skip
+    counts = run["counts"]
+    assert (counts["read"], counts["classified"], counts["pending"]) == (60, 60, 0)
+    assert counts["cost"] == {"USD": spent["spent_cost"]["amount"]}
+    assert counts["prompt_tokens"] + counts["completion_tokens"] == spent["spent_tokens"]
+    listed = forge("runs").out.decode().splitlines()[1]
+    assert " (tune) " in listed
+    lines = forge("runs", run["run_id"]).out.decode().splitlines()
+    assert any(line.startswith("input       ") and line.endswith("(tune)") for line in lines)
+    assert any(line.startswith("pass        packs of 5: 20 rows, ") for line in lines)
+
+
+def test_a_tune_that_stopped_is_a_past_run() -> None:
+    """With its exit code and why, and what it had spent by then."""
+    assert forge(*RUN, "--yes", "--sample", "20", "--max-requests", "30").code == 6
+    run = past()
+    assert (run["exit_code"], run["counts"]["requests"]) == (6, 30)
+    assert "--max-requests" in run["stop"]
+    first, second = run["by_input"]
+    assert (first["counts"]["pending"], second["counts"]["pending"]) == (0, 10)
+
+
+def test_a_tune_that_was_not_approved_is_no_run() -> None:
+    """Nothing was sent."""
+    assert forge(*RUN).code == 2
+    assert forge("runs", "--json").out == b""
 
 
 def test_nobody_to_ask_is_a_refusal_with_the_figures() -> None:

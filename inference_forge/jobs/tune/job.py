@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, BinaryIO, Final
 
+from inference_forge.app.job import new_run_id
 from inference_forge.app.notices import Notices
 from inference_forge.app.packing import MIN_PACK_SIZE
 from inference_forge.app.secrets import LearnedSecrets
@@ -47,6 +48,8 @@ class TuneJob:
         seed: decides which, and how they are put together.
         sizes: pack sizes to measure, ascending.
         tolerance: share of tickets that may differ beyond the model's own disagreement.
+        run_id: tells this tune from all other runs; in UTC order.
+        command: the words of the command line, for the run history; empty keeps it out of it.
 
     Raises:
         SettingsError: a size is none, or the tolerance is not between 0 and 1.
@@ -65,6 +68,8 @@ class TuneJob:
     seed: int = 0
     sizes: tuple[int, ...] = DEFAULT_SIZES
     tolerance: float = DEFAULT_TOLERANCE
+    run_id: str = field(default_factory=new_run_id)
+    command: Sequence[str] = ()
 
     def __post_init__(self) -> None:
         """Check the ranges."""

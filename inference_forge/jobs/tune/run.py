@@ -15,6 +15,7 @@ from inference_forge.adapters.cache import FileLeases, open_cache
 from inference_forge.adapters.threads import DedicatedThread
 from inference_forge.app.deadline import seconds_until
 from inference_forge.app.interrupts import stop_on_signal
+from inference_forge.app.recording import recording
 from inference_forge.core.fingerprint import Fingerprinter
 from inference_forge.engine.control import RunControl
 from inference_forge.errors import CacheError, LimitReached
@@ -23,12 +24,16 @@ from inference_forge.jobs.tune.memory import NoCache, SinglesCache
 from inference_forge.jobs.tune.passes import Pass, PassPlan, PassRunner
 from inference_forge.jobs.tune.report import TuneReport, make_report
 from inference_forge.jobs.tune.subject import open_subject
+from inference_forge.observe.history import InputRecord, counts_of
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Callable, Sequence
 
+    from inference_forge.app.job import Watcher
+    from inference_forge.app.recording import Recording
     from inference_forge.jobs.tune.job import TuneJob
     from inference_forge.jobs.tune.subject import Subject
+    from inference_forge.observe.tally import Tally
     from inference_forge.ports import Leases, ResultCache
 
 
@@ -44,7 +49,10 @@ def run_tune(job: TuneJob) -> TuneReport:
     subject = open_subject(job)
     deadline_s = seconds_until(subject.settings.deadline, datetime.now().astimezone())
     job.approve(forecast(subject, job.sizes, _cached(job, subject)))
-    passes, control = anyio.run(_run_passes, job, subject, deadline_s)
+    with recording(job, subject.answering, "tune") as record:
+        passes, control = anyio.run(_run_passes, job, subject, deadline_s, record)
+        if record is not None and control.reason is not None:
+            record.stop(control.reason)
     chance = random.Random(job.seed)  # noqa: S311 - resampling, no secret
     return make_report(
         subject,
@@ -55,14 +63,28 @@ def run_tune(job: TuneJob) -> TuneReport:
     )
 
 
-async def measure(runner: PassRunner, plans: Sequence[PassPlan]) -> list[Pass]:
-    """Run the passes until all are done or the tune is stopped; the last may be in part."""
+async def measure(
+    runner: PassRunner, plans: Sequence[PassPlan], record: Recording | None = None
+) -> list[Pass]:
+    """Run the passes until all are done or the tune is stopped; the last may be in part.
+
+    Arguments:
+        runner: runs each.
+        plans: in their order.
+        record: is told what came of each; None when the tune is not recorded.
+    """
     passes: list[Pass] = []
     for plan in plans:
         if runner.control.is_stopping:
             break
         passes.append(await runner.run(plan))
+        if record is not None:
+            record.add(_item(passes[-1], len(runner.subject.tickets)), stop=None, exit_code=0)
     return passes
+
+
+def _item(done: Pass, tickets: int) -> InputRecord:
+    return InputRecord(done.plan.name, counts_of(done.tally, pending=tickets - len(done.answers)))
 
 
 def plans_for(sizes: Sequence[int], cache: ResultCache, leases: Leases | None) -> list[PassPlan]:
@@ -76,7 +98,7 @@ def plans_for(sizes: Sequence[int], cache: ResultCache, leases: Leases | None) -
 
 
 async def _run_passes(
-    job: TuneJob, subject: Subject, deadline_s: float | None
+    job: TuneJob, subject: Subject, deadline_s: float | None, record: Recording | None
 ) -> tuple[list[Pass], RunControl]:
     control = RunControl()
     async with AsyncExitStack() as stack:
@@ -92,7 +114,8 @@ async def _run_passes(
             leases = await worker.run(partial(_open_leases, job, subject))
             if leases is not None:
                 stack.push_async_callback(worker.run, leases.close)
-        runner = PassRunner(subject, job.seed, worker, control, job.notices, job.watch)
+        watch = _recorded_watch(job, record)
+        runner = PassRunner(subject, job.seed, worker, control, job.notices, watch)
         async with anyio.create_task_group() as background:
             background.start_soon(
                 partial(
@@ -105,9 +128,18 @@ async def _run_passes(
             )
             background.start_soon(_obey_deadline, control, deadline_s)
             plans = plans_for(job.sizes, SinglesCache(cache), leases)
-            passes = await measure(runner, plans)
+            passes = await measure(runner, plans, record)
             background.cancel_scope.cancel()
     return passes, control
+
+
+def _recorded_watch(job: TuneJob, record: Recording | None) -> Callable[[str, Tally], Watcher]:
+    def watch(name: str, tally: Tally) -> Watcher:
+        if record is not None:
+            record.begin(name, tally)
+        return job.watch(name, tally)
+
+    return watch
 
 
 async def _obey_deadline(control: RunControl, deadline_s: float | None) -> None:
