@@ -11,6 +11,7 @@ import typer
 
 from inference_forge.cli.classify import binary_stdin, watcher_for
 from inference_forge.cli.debugging import hide_learned, is_debug, redaction, show_error
+from inference_forge.cli.eval_options import assignments
 from inference_forge.cli.failing import reports_errors
 from inference_forge.cli.loading import load_surroundings
 from inference_forge.cli.options import with_settings
@@ -51,6 +52,24 @@ def _tune(
             help="Tickets that may differ more than the model differs from itself.",
         ),
     ] = 0.02,
+    gold: Annotated[
+        str | None,
+        typer.Option(
+            "--gold",
+            metavar="PATH",
+            help="File with right labels of some tickets: how many answers are right?",
+            show_default=False,
+        ),
+    ] = None,
+    gold_columns: Annotated[
+        list[str] | None,
+        typer.Option(
+            "--gold-column",
+            metavar="FIELD=COLUMN",
+            help="What the gold calls a field, or the id column; repeatable.",
+            show_default=False,
+        ),
+    ] = None,
     is_approved: Annotated[
         bool, typer.Option("--yes", "-y", help="Do not ask about the cost.", show_default=False)
     ] = False,
@@ -92,12 +111,16 @@ def _tune(
         seed=seed,
         sizes=pack_sizes(sizes),
         tolerance=tolerance,
+        gold=gold,
+        gold_columns=assignments("--gold-column", gold_columns),
         command=("forge", *sys.argv[1:]),
     )
     hide_learned(job.secrets)
     report = run_tune(job)
     if as_json:
-        for line in json.dumps(report.as_json(), indent=2).splitlines():
+        from inference_forge.jobs.tune.as_json import as_json as data_of  # noqa: PLC0415
+
+        for line in json.dumps(data_of(report), indent=2).splitlines():
             show(line)
     else:
         from inference_forge.cli.tuning import report_lines  # noqa: PLC0415

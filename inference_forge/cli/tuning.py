@@ -10,11 +10,13 @@ from inference_forge.core.tuning.recommendation import FEW_REQUESTS, Verdict
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
+    from inference_forge.core.evaluation import Share
     from inference_forge.core.tuning.bootstrap import Interval
     from inference_forge.jobs.tune import Forecast, Row, TuneReport
 
 _HEAD = ("SIZE", "REQUESTS", "TOKENS/TICKET", "COST/1,000", "TIME/1,000", "SAME LABELS",
-         "EXCESS (95 %)", "FAILED", "")  # fmt: skip
+         "EXCESS (95 %)", "RIGHT", "FAILED", "")  # fmt: skip
+_RIGHT_PLACE = _HEAD.index("RIGHT")
 
 
 def forecast_lines(cost: Forecast) -> list[str]:
@@ -39,8 +41,12 @@ def report_lines(report: TuneReport) -> list[str]:
     """Return the table, what it says by field, and the recommendation as the last line."""
     if not report.rows:
         return ["nothing was measured"]
-    lines = _aligned([_HEAD, *(_cells(row) for row in report.rows)])
+    table = [_HEAD, *(_cells(row) for row in report.rows)]
+    if all(row.right is None for row in report.rows):
+        table = [(*cells[:_RIGHT_PLACE], *cells[_RIGHT_PLACE + 1 :]) for cells in table]
+    lines = _aligned(table)
     lines += _by_field(report)
+    lines += [line for row in report.rows if (line := _right(row)) is not None]
     lines.append(_spent(report))
     lines += [note for row in report.rows if (note := _note(row, report)) is not None]
     return [*lines, _recommendation(report)]
@@ -56,6 +62,7 @@ def _cells(row: Row) -> tuple[str, ...]:
         "-" if row.thousand_s is None else duration(row.thousand_s),
         "-" if row.agreement is None else f"{row.agreement:.1%}",
         "-" if row.excess is None else _interval(row.excess),
+        "-" if row.right is None else _share(row.right.whole),
         f"{row.failed:,}",
         row.verdict or ("" if row.is_complete else Verdict.INCOMPLETE),
     )
@@ -79,6 +86,24 @@ def _interval(interval: Interval) -> str:
 def _points(share: float) -> str:
     """Return a share of tickets as percentage points, with its sign."""
     return f"{100 * share + 0.0:+.1f}"
+
+
+def _share(share: Share) -> str:
+    return "-" if share.value is None else f"{share.value:.1%}"
+
+
+def _right(row: Row) -> str | None:
+    """Return how many answers are right by field, with what they may truly be."""
+    if row.right is None:
+        return None
+    parts = []
+    for name, share in row.right.by_field.items():
+        interval = share.interval
+        if interval is not None:
+            low, high = 100 * interval.low, 100 * interval.high
+            parts.append(f"{name} {_share(share)} ({low:.1f} to {high:.1f}) of {share.whole:,}")
+    name = "single requests" if row.size == 1 else f"packs of {row.size}"
+    return f"right in {name}: {', '.join(parts)}" if parts else None
 
 
 def _by_field(report: TuneReport) -> list[str]:

@@ -100,6 +100,49 @@ def test_a_tune_that_was_not_approved_is_no_run() -> None:
     assert forge("runs", "--json").out == b""
 
 
+GOLD = EXAMPLES.with_name("tickets.gold.csv")
+
+
+def test_with_gold_a_tune_tells_how_many_answers_are_right() -> None:
+    """Beside the disagreement: in the table, by field, and in JSON."""
+    flags = ("--yes", "--sample", "60", "--pack-sizes", "5", "--gold", GOLD)
+    done = forge(*RUN, *flags)
+    assert done.code == 0
+    assert "gold: 60 of 60 sampled tickets (category, priority)" in done.lines
+    head, single, packs, *rest = done.out.decode().splitlines()
+    assert head.split()[-2:] == ["RIGHT", "FAILED"]
+    found = json.loads(forge(*RUN, *flags, "--json", "-q").out)["sizes"]
+    by_field = found[0]["accuracy"]["by_field"]
+    assert by_field.keys() == {"category", "priority"}
+    for line, size, name in zip((single, packs), found, ("single requests", "packs of 5"),
+                                strict=True):  # fmt: skip
+        accuracy = size["accuracy"]
+        assert accuracy["all_fields"]["whole"] == 60
+        assert f" {accuracy['all_fields']['value']:.1%} " in line
+        shown = next(one for one in rest if one.startswith(f"right in {name}: "))
+        share = accuracy["by_field"]["category"]
+        assert share["low"] < share["value"] < share["high"]
+        assert f"category {share['value']:.1%} ({100 * share['low']:.1f} to " in shown
+
+
+def test_without_gold_nothing_is_said_to_be_right() -> None:
+    """No column of dashes."""
+    done = forge(*RUN, "--yes", "--sample", "10", "--pack-sizes", "5")
+    assert b"RIGHT" not in done.out
+    assert b"right in" not in done.out
+    found = json.loads(forge(*RUN, "--yes", "--sample", "10", "--pack-sizes", "5", "--json").out)
+    assert found["sizes"][0]["accuracy"] is None
+
+
+def test_a_gold_that_does_not_fit_is_told_before_anything_is_sent(isolated: Path) -> None:
+    """Also with `--yes`."""
+    (isolated / "gold.csv").write_text("id,category\nno-such,billing\n", encoding="utf-8")
+    done = forge(*RUN, "--yes", "--gold", "gold.csv")
+    assert done.code == 2
+    assert "gold.csv: it has no label of the 200 sampled tickets, by id or text" in done.last
+    assert b"answers    0" in forge("cache", "stats").out
+
+
 def test_nobody_to_ask_is_a_refusal_with_the_figures() -> None:
     """Exit 2, what it would cost, what to add; nothing was sent."""
     done = forge(*RUN)

@@ -22,6 +22,7 @@ from inference_forge.core.tuning.comparison import closed_fields
 from inference_forge.core.tuning.recommendation import Verdict
 from inference_forge.engine.control import RunControl
 from inference_forge.errors import Interrupted, LimitReached, ProviderRefused, TryLater
+from inference_forge.jobs.tune.as_json import as_json
 from inference_forge.jobs.tune.forecast import forecast
 from inference_forge.jobs.tune.memory import NoCache, SinglesCache
 from inference_forge.jobs.tune.passes import Pass, PassRunner
@@ -226,7 +227,7 @@ def test_a_stop_shows_what_was_measured_before() -> None:
     assert early.rows[0].agreement is None
     assert not early.rows[0].is_complete
     assert early.pack_size is None
-    assert early.as_json()["stopped"] == "stopped by SIGINT"
+    assert as_json(early)["stopped"] == "stopped by SIGINT"
 
 
 @pytest.mark.parametrize(

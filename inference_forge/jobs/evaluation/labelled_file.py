@@ -198,8 +198,13 @@ class LabelledFile:
         """Return a hash of the row's text; empty without any."""
         if not isinstance(row, Ticket) or not self.has_text:
             return b""
-        text = row.text.encode("utf-8", "surrogatepass")
-        return hashlib.blake2b(text, digest_size=_KEY_BYTES).digest()
+        return text_key(row.text)
+
+
+def text_key(text: str) -> bytes:
+    """Return the key of a row with this text."""
+    encoded = text.encode("utf-8", "surrogatepass")
+    return hashlib.blake2b(encoded, digest_size=_KEY_BYTES).digest()
 
 
 def open_labelled(

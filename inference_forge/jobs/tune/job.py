@@ -48,6 +48,8 @@ class TuneJob:
         seed: decides which, and how they are put together.
         sizes: pack sizes to measure, ascending.
         tolerance: share of tickets that may differ beyond the model's own disagreement.
+        gold: file with the right labels of some tickets; None for none.
+        gold_columns: its columns by the name of the field, or of the inputs' id column.
         run_id: tells this tune from all other runs; in UTC order.
         command: the words of the command line, for the run history; empty keeps it out of it.
 
@@ -68,6 +70,8 @@ class TuneJob:
     seed: int = 0
     sizes: tuple[int, ...] = DEFAULT_SIZES
     tolerance: float = DEFAULT_TOLERANCE
+    gold: str | None = None
+    gold_columns: Mapping[str, str] = field(default_factory=dict)
     run_id: str = field(default_factory=new_run_id)
     command: Sequence[str] = ()
 

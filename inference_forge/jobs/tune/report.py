@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from dataclasses import asdict, dataclass, field, replace
+from dataclasses import dataclass, field, replace
 from decimal import Decimal
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from inference_forge.app.wiring import pacing_limits
 from inference_forge.core.tuning.bootstrap import (
@@ -21,6 +21,7 @@ from inference_forge.core.tuning.recommendation import (
     tickets_needed,
     verdict,
 )
+from inference_forge.jobs.tune.gold import right_answers
 from inference_forge.models import Money
 
 if TYPE_CHECKING:
@@ -28,6 +29,7 @@ if TYPE_CHECKING:
 
     from inference_forge.core.tuning.comparison import RequestExcess
     from inference_forge.errors import ForgeError
+    from inference_forge.jobs.tune.gold import Right
     from inference_forge.jobs.tune.passes import Pass
     from inference_forge.jobs.tune.subject import Subject
 
@@ -51,6 +53,7 @@ class Row:
         excess: disagreement beyond the model's own, in any field; None for single requests.
         excess_by_field: the same for each field.
         tickets_needed: how large a sample would tell, where this one does not.
+        right: answers that are right, of single requests the first; None without gold.
         packs: requests that say something about packs, those with few tickets in proportion; 0
             for single requests.
     """
@@ -69,6 +72,7 @@ class Row:
     verdict: Verdict | None = None
     tickets_needed: int | None = None
     packs: int = 0
+    right: Right | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -110,21 +114,6 @@ class TuneReport:
         """Return what to add to `forge classify`; empty for single requests."""
         return f"--pack --pack-size {self.pack_size}" if self.pack_size is not None else ""
 
-    def as_json(self) -> dict[str, Any]:
-        """Return everything, ready for JSON; amounts of money as text."""
-        return {
-            "sample": self.sample,
-            "tolerance": self.tolerance,
-            "recommended_pack_size": self.pack_size,
-            "flags": self.flags,
-            "self_agreement": self.self_agreement,
-            "sizes": [_row_json(row) for row in self.rows],
-            "cached": self.cached,
-            "spent_tokens": self.spent_tokens,
-            "spent_cost": _money_json(self.cost),
-            "stopped": None if self.stop is None else str(self.stop),
-        }
-
 
 def make_report(
     subject: Subject,
@@ -147,6 +136,13 @@ def make_report(
     singles, packs = passes[:2], passes[2:]
     rows = [_single_row(singles, pace, subject.fields)] if singles else []
     rows += [_pack_row(singles, each, rows[0], pace, subject, tolerance, draw) for each in packs]
+    if subject.gold is not None:
+        # Of single requests the first answers: the second are about the same tickets again.
+        judged = [*singles[:1], *packs]
+        rows = [
+            replace(row, right=right_answers(subject.gold, each.answers))
+            for row, each in zip(rows, judged, strict=True)
+        ]
     verdicts = [(row.size, row.verdict) for row in rows if row.verdict is not None]
     return TuneReport(
         rows=tuple(rows),
@@ -268,26 +264,3 @@ def _cost(passes: Sequence[Pass]) -> Money | None:
     currency = next((name for each in passes for name in each.tally.cost if name), "")
     amount = sum((each.tally.cost.get(currency, Decimal(0)) for each in passes), Decimal(0))
     return Money(amount, currency)
-
-
-def _row_json(row: Row) -> dict[str, Any]:
-    return {
-        "pack_size": row.size,
-        "tickets": row.tickets,
-        "requests": row.requests,
-        "packs": row.packs,
-        "tokens_per_ticket": row.tokens_per_ticket,
-        "cost_per_1000_tickets": _money_json(row.cost_per_thousand),
-        "seconds_per_1000_tickets": row.thousand_s,
-        "agreement_with_single": row.agreement,
-        "excess": None if row.excess is None else asdict(row.excess),
-        "excess_by_field": {name: asdict(each) for name, each in row.excess_by_field.items()},
-        "failed": row.failed,
-        "complete": row.is_complete,
-        "verdict": row.verdict,
-        "tickets_needed": row.tickets_needed,
-    }
-
-
-def _money_json(money: Money | None) -> dict[str, str] | None:
-    return None if money is None else {"amount": f"{money.amount:f}", "currency": money.currency}

@@ -14,11 +14,13 @@ from inference_forge.app.taxonomy_file import load_asked
 from inference_forge.core.tuning.comparison import closed_fields
 from inference_forge.core.tuning.sampling import DistinctSample
 from inference_forge.errors import SettingsError, UsageError
+from inference_forge.jobs.tune.gold import read_gold
 from inference_forge.models import Ticket
 
 if TYPE_CHECKING:
     from inference_forge.core.budget import Budget
     from inference_forge.core.taxonomy import Taxonomy
+    from inference_forge.jobs.tune.gold import Gold
     from inference_forge.jobs.tune.job import TuneJob
     from inference_forge.settings import Settings
 
@@ -37,6 +39,7 @@ class Subject:
         fields: those that are compared.
         answering: who answers.
         budget: what the whole tune may spend; None for no limit.
+        gold: right labels of some tickets; None where none were named.
     """
 
     settings: Settings
@@ -46,6 +49,7 @@ class Subject:
     fields: tuple[str, ...]
     answering: Answering
     budget: Budget | None
+    gold: Gold | None = None
 
     @property
     def numbers(self) -> dict[str, int]:
@@ -82,7 +86,8 @@ def open_subject(job: TuneJob) -> Subject:
         job.notices.note("one_endpoint", f"only {first} is asked: all are to answer alike")
     budget = open_budget(settings, [answering])
     tickets, rows = _sample(job, settings)
-    return Subject(settings, tickets, rows, taxonomy, fields, answering, budget)
+    gold = read_gold(job, settings, taxonomy, tickets)
+    return Subject(settings, tickets, rows, taxonomy, fields, answering, budget, gold)
 
 
 def _own(job: TuneJob) -> Settings:
