@@ -19,7 +19,7 @@ FIELD_NAME: Final = re.compile(r"[a-z][a-z0-9_]{0,39}")
 SUMMARY_MAX_WORDS: Final = 20
 RESERVED_FIELDS: Final = frozenset(
     {"complexity", "cache_hit", "tokens", "cost", "currency", "model", "reasoning"}
-    | {"error", "error_detail", "attempts"}
+    | {"truncated", "error", "error_detail", "attempts"}
 )
 """Columns that forge itself adds; a taxonomy's field cannot take their names."""
 

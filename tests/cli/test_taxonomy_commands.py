@@ -92,7 +92,7 @@ def test_init_makes_labels_of_labelled_tickets(isolated: Path) -> None:
     assert done.lines == [
         "renamed, since a name is letters, digits and _ . & / + -: 'loans?' is now 'loans'",
         "rare, with fewer than 3 tickets: loans (1); join or drop them",
-        "1 tickets without a label were left out",
+        "1 ticket without a label left out",
         "own.toml: 2 categories from 4 labelled tickets, 2 labels in column 'Category'",
         "next: forge taxonomy check own.toml",
     ]
@@ -178,7 +178,11 @@ def test_many_labels_are_warned_of(isolated: Path) -> None:
         ([{"text": "a", "kind": "b"}], [], "no column of labels was recognised. Name it with"),
         ([{"text": "a", "kind": "b"}], ["--label-column", "knd"], "Did you mean 'kind'?"),
         ([{"text": "a", "label": " "}], [], "no ticket has a label in the column 'label'"),
-        ([{"text": "a", "label": "b"}], [], "[categories] needs at least two labels"),
+        (
+            [{"text": "a", "label": "b"}],
+            [],
+            "all labelled tickets have the same label, 'b', in the",
+        ),
         (
             [{"text": "a", "label": "C"}, {"text": "b", "label": "C#"}],
             [],
@@ -315,3 +319,18 @@ def test_a_taxonomy_from_tickets_classifies_them(isolated: Path) -> None:
         assert forge("classify", path, *flags).code == 0
         found = {row["category"] for row in read_csv(isolated / f"{provider}.csv")}
         assert found == {"card", "loan rates"}
+
+
+def test_rows_that_cannot_be_read_are_said(isolated: Path) -> None:
+    """Blank texts are no such rows; where nothing else is there, that is why."""
+    rows = ["id,text,label", "1,one,a", "2,two,b", '3,"thr"ee,b', "4,,a", "5,f\x00ive,b"]
+    (isolated / "gold.csv").write_text("".join(f"{row}\n" for row in rows), encoding="utf-8")
+    done = forge("taxonomy", "init", "gold.csv")
+    assert done.code == 0
+    assert "2 rows could not be read: bad_quotes 1, nul_byte 1" in done.lines
+    (isolated / "bad.csv").write_text("id,text,label\n5,f\x00ive,b\n", encoding="utf-8")
+    done = forge("taxonomy", "init", "bad.csv", "--force")
+    assert done.code == 2
+    assert done.last.endswith(
+        "no ticket has a label in the column 'label' (1 row could not be read: nul_byte 1)"
+    )

@@ -7,6 +7,8 @@ from typing import Any
 
 import pytest
 
+from inference_forge.core.columns import FAILURE_COLUMNS
+from inference_forge.core.results_columns import LAST_COLUMNS, RUN_COLUMNS
 from inference_forge.core.taxonomy import (
     BUILT_IN,
     PRIORITY_FIELD,
@@ -191,6 +193,11 @@ def test_faulty_files_are_refused_naming_the_key(data: dict[str, Any], message: 
     with pytest.raises(TaxonomyError, match=message) as caught:
         taxonomy_from_data(data, source="t")
     assert str(caught.value).startswith("t: ")
+
+
+def test_every_column_that_forge_adds_is_reserved() -> None:
+    """In JSON a field of such a name would be overwritten, in a table it would be there twice."""
+    assert {*RUN_COLUMNS, *LAST_COLUMNS, *FAILURE_COLUMNS} <= RESERVED_FIELDS
 
 
 @pytest.mark.parametrize("name", sorted(RESERVED_FIELDS))

@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+from collections import Counter
+from dataclasses import dataclass
 from typing import TYPE_CHECKING, BinaryIO, Final
 
+from inference_forge.adapters.sources.source import EMPTY_TEXT
 from inference_forge.app.input_source import open_with
 from inference_forge.app.places import STDIN
 from inference_forge.core.columns import list_names
@@ -20,9 +23,24 @@ if TYPE_CHECKING:
 _BLOCK_ROWS: Final = 500
 
 
+@dataclass(frozen=True, slots=True)
+class LabelledFile:
+    """What labelled tickets hold.
+
+    Attributes:
+        column: the column of labels.
+        tickets: by label.
+        unreadable: how many rows could not be read, and why; empty when all could.
+    """
+
+    column: str
+    tickets: LabelledTickets
+    unreadable: str
+
+
 def read_labelled(
     path: str, label_column: str | None, settings: Settings, stdin: BinaryIO | None
-) -> tuple[str, LabelledTickets]:
+) -> LabelledFile:
     """Return the column of labels in `path`, and its tickets by label.
 
     Arguments:
@@ -37,17 +55,30 @@ def read_labelled(
     """
     column = label_column or _find_column(path, settings)
     found = LabelledTickets(column)
+    unreadable = Counter[str]()
     source = _open(path, settings, stdin, column)
     try:
         while block := source.read_block(_BLOCK_ROWS):
             for row in block:
                 if isinstance(row, Ticket):
                     found.add(row.tenant, row.text)
+                elif row.failure != EMPTY_TEXT:
+                    unreadable[row.failure.code] += 1
     finally:
         source.close()
     if not found.labelled:
-        raise InputError(f"no ticket has a label in the column {column!r}", path=path)
-    return column, found
+        why = f" ({_listed(unreadable)})" if unreadable else ""
+        raise InputError(f"no ticket has a label in the column {column!r}{why}", path=path)
+    return LabelledFile(column, found, _listed(unreadable))
+
+
+def _listed(unreadable: Counter[str]) -> str:
+    """Return how many rows could not be read, and why; empty when all could."""
+    if not unreadable:
+        return ""
+    rows = "1 row" if unreadable.total() == 1 else f"{unreadable.total():,} rows"
+    reasons = ", ".join(f"{code} {number:,}" for code, number in unreadable.most_common())
+    return f"{rows} could not be read: {reasons}"
 
 
 def _open(

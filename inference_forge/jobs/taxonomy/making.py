@@ -98,8 +98,14 @@ def make_taxonomy(job: MakeJob) -> Made:
 
 
 def _from_tickets(job: MakeJob, source: str, path: Path | None, file: str) -> tuple[str, Made]:
-    column, tickets = read_labelled(source, job.label_column, job.settings, job.stdin)
+    file_read = read_labelled(source, job.label_column, job.settings, job.stdin)
+    column, tickets = file_read.column, file_read.tickets
     seen = tickets.labels()
+    if len(seen) == 1:
+        raise UsageError(
+            f"{_name(source)}: all labelled tickets have the same label, {seen[0].name!r}, in the "
+            f"column {column!r}: at least two are needed; name another column with --label-column"
+        )
     names = usable_names([label.name for label in seen])
     labels = _with_examples(job, seen, names)
     found = f"{tickets.labelled:,} labelled tickets, {len(labels):,} labels in column {column!r}"
@@ -111,6 +117,8 @@ def _from_tickets(job: MakeJob, source: str, path: Path | None, file: str) -> tu
         max_labels=tickets.most_labels,
     )
     notes = _notes(labels, tickets.unlabelled, tickets.most_labels)
+    if file_read.unreadable:
+        notes = (*notes, file_read.unreadable)
     return text, Made(path, f"{len(labels):,} categories from {found}", notes)
 
 
@@ -157,7 +165,8 @@ def _notes(labels: Sequence[FoundLabel], unlabelled: int, most: int) -> tuple[st
     if most > 1:
         notes.append(f"tickets have up to {most} labels: max_labels = {most}")
     if unlabelled:
-        notes.append(f"{unlabelled:,} tickets without a label were left out")
+        tickets = "1 ticket" if unlabelled == 1 else f"{unlabelled:,} tickets"
+        notes.append(f"{tickets} without a label left out")
     return tuple(notes)
 
 
