@@ -48,8 +48,10 @@ def open_budget(settings: Settings, answering: Sequence[Answering]) -> Budget | 
         answering: everybody who may answer, the first first.
 
     Raises:
-        SettingsError: the amount is none, or a model's price is unknown or in another currency.
+        SettingsError: an amount is none, or a model's price is unknown or in another currency.
     """
+    # Also where nobody will be asked: a script's mistake is told before the first terminal sees it.
+    read_amount(settings.confirm_above, "--confirm-above")
     cost = None if settings.max_cost is None else _most(settings.max_cost, answering)
     limits = BudgetLimits(cost, settings.max_total_tokens, settings.max_requests)
     return Budget(limits) if limits.is_limited else None

@@ -170,9 +170,12 @@ def _approve(cost: Forecast, notices: Notices, settings: Settings, *, is_approve
 _NOT_OFFERED: Final = frozenset(
     {"sample", "seed", "output", "failures", "prefix", "keep", "drop", "order", "csv_guard"}
     | {"keep_reasoning", "publish_partial", "max_failure_rate", "pack", "pack_size", "cache_mode"}
-    | {"fallback_model", "fallback_provider", "refresh"}
+    | {"fallback_model", "fallback_provider", "refresh", "confirm_above"}
 )
-"""Settings about results, about what `tune` decides itself, and about who else could answer."""
+"""Settings about results, about what `tune` decides itself, and about who else could answer.
+
+It asks whatever it costs, so there is nothing to confirm above.
+"""
 
 tune = with_settings(
     reports_errors(_tune),

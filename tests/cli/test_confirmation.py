@@ -142,3 +142,12 @@ def test_an_unclear_amount_is_refused(amount: str, says: str) -> None:
     code, shown = on_terminal(*RUN, "--confirm-above", amount, columns=300, typed=b"y\r")
     assert code == 2
     assert says in shown
+
+
+@pytest.mark.parametrize("amount", ["a lot", "-1", "nan", "1e3", ""])
+def test_what_is_no_amount_is_refused_off_a_terminal_too(amount: str) -> None:
+    """Where nobody is asked, so that a script's mistake is not found by the first who would be."""
+    done = forge(*RUN, "--confirm-above", amount)
+    assert done.code == 2
+    assert f"--confirm-above: {amount!r} is no amount; write it like 2.50" in done.last
+    assert not Path("out.csv").exists()

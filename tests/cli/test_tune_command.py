@@ -143,6 +143,13 @@ def test_a_gold_that_does_not_fit_is_told_before_anything_is_sent(isolated: Path
     assert b"answers    0" in forge("cache", "stats").out
 
 
+def test_a_tune_asks_whatever_it_costs() -> None:
+    """So it has no amount to ask from."""
+    done = forge(*RUN, "--confirm-above", "100")
+    assert done.code == 2
+    assert "No such option" in done.err
+
+
 def test_nobody_to_ask_is_a_refusal_with_the_figures() -> None:
     """Exit 2, what it would cost, what to add; nothing was sent."""
     done = forge(*RUN)
