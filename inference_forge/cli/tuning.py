@@ -147,7 +147,7 @@ def _recommendation(report: TuneReport) -> str:
     if chosen is not None:
         saving = "; ".join(_savings(report.rows[0], chosen))
         return f"recommended{so_far}: {report.flags}  ({saving})"
-    measured = [row for row in report.rows if row.verdict is not None]
+    measured = [row for row in report.rows if row.verdict not in {None, Verdict.INCOMPLETE}]
     if not measured:
         return "no recommendation: no size was measured to the end"
     verdicts = {row.verdict for row in measured}

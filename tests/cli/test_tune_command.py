@@ -143,6 +143,14 @@ def test_a_gold_that_does_not_fit_is_told_before_anything_is_sent(isolated: Path
     assert b"answers    0" in forge("cache", "stats").out
 
 
+def test_a_size_that_was_measured_in_part_decides_nothing() -> None:
+    """A limit ended the tune in its first packs: nothing is known of them."""
+    done = forge(*RUN, "--yes", "--sample", "40", "--pack-sizes", "5", "--max-requests", "84")
+    assert done.code == 6
+    assert b"incomplete" in done.out
+    assert last_line(done) == "no recommendation: no size was measured to the end"
+
+
 def test_a_tune_asks_whatever_it_costs() -> None:
     """So it has no amount to ask from."""
     done = forge(*RUN, "--confirm-above", "100")
