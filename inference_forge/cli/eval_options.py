@@ -200,7 +200,10 @@ def minimums(figure: Figure, texts: Sequence[str] | None) -> list[Minimum]:
     Raises:
         UsageError: a value is no number, or no figure can be so large.
     """
-    from inference_forge.jobs.evaluation.request import Minimum  # noqa: PLC0415 - not for --help
+    from inference_forge.jobs.evaluation.request import (  # noqa: PLC0415 - not for --help
+        Figure,
+        Minimum,
+    )
 
     found = []
     for text in texts or ():
@@ -209,8 +212,11 @@ def minimums(figure: Figure, texts: Sequence[str] | None) -> list[Minimum]:
             number = float(value)
         except ValueError:
             number = math.nan
-        if not -1 <= number <= 1 or (equals and not name.strip()):
+        lowest = -1 if figure is Figure.KAPPA else 0
+        if not lowest <= number <= 1 or (equals and not name.strip()):
             flag = f"--min-{figure.value.replace('_', '-')}"
-            raise UsageError(f"{flag} {text!r}: give a number up to 1, or FIELD=NUMBER")
+            raise UsageError(
+                f"{flag} {text!r}: give a number from {lowest} to 1 (0.85 is 85 %), or FIELD=NUMBER"
+            )
         found.append(Minimum(figure, number, name.strip() or None))
     return found
