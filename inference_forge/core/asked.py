@@ -78,6 +78,6 @@ def _wanted(taxonomy: Taxonomy, names: Sequence[str], known: tuple[str, ...]) ->
             hint = f"did you mean {near[0]!r}? " if near else ""
             raise SettingsError(
                 f"--fields: the taxonomy {taxonomy.name!r} has no field {name!r}; {hint}"
-                f"It has {', '.join(taxonomy.field_names)}"
+                f"it has {', '.join(taxonomy.field_names)}"
             )
     return frozenset(listed or taxonomy.field_names)

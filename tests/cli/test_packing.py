@@ -111,3 +111,18 @@ def test_malformed_packs_are_asked_again_until_every_row_is_there() -> None:
     failed = int(done.summary["failed"].split()[0])
     assert len(read_csv(Path("out.csv"))) + failed == 320
     assert failed < 50
+
+
+def test_a_summary_alone_is_packed_too() -> None:
+    """No field has a code then; the answers serve a later run without packs."""
+    flags = ("--fields", "summary")
+    done = forge("classify", EXAMPLES, "-o", "p.csv", *SIMULATED, "--pack", *flags)
+    assert "valid answer" not in done.err
+    assert int(done.summary["requests"].split()[0]) < 60
+    summaries = [row["summary"] for row in read_csv(Path("p.csv"))]
+    again = forge("classify", EXAMPLES, "-o", "s.csv", *SIMULATED, *flags)
+    assert again.summary["requests"] == "0"
+    alone = forge("classify", EXAMPLES, "-o", "n.csv", *SIMULATED, *flags, "--no-cache")
+    assert int(alone.summary["requests"]) == 300
+    for name in ("s.csv", "n.csv"):
+        assert [row["summary"] for row in read_csv(Path(name))] == summaries

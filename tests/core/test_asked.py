@@ -66,7 +66,7 @@ def test_no_summary_is_neither_asked_for_nor_written() -> None:
             SummaryMode.LLM,
             "'built-in' has no field 'categry'; did you mean 'category'?",
         ),
-        (("x",), SummaryMode.LLM, "no field 'x'; It has category, priority, summary"),
+        (("x",), SummaryMode.LLM, "no field 'x'; it has category, priority, summary"),
         (("summary",), EXTRACT, "nothing is left to ask for: add to --fields one of category"),
         (("summary",), NONE, "nothing is left"),
     ],

@@ -24,7 +24,10 @@ if TYPE_CHECKING:
     from inference_forge.core.taxonomy import Field, Taxonomy
 
 _LINE: Final = re.compile(r"[\s*\-•`#>]*(?:(\d{1,12})-)?(\d{3})(?!\d)[ \t]*[:.)\-|,]?(.*)")
+# Where nothing has a code, the bar behind the id is that before the text.
+_TEXT_LINE: Final = re.compile(_LINE.pattern.replace(r"\-|,", r"\-,"))
 _SEPARATORS: Final = re.compile(r"[\s,;/]+")
+_NUMBERS: Final = re.compile(r"(?<!\d)\d{3}(?!\d)")
 _TEXT_MARK: Final = "|"
 
 ID_DIGITS: Final = 3
@@ -58,6 +61,8 @@ class PackReader:
         self._texts = [field for field in taxonomy.fields if field.kind is FieldKind.TEXT]
         self._most = {field.name: field.max_labels for field in taxonomy.fields}
         self._codes = codes
+        self._has_codes = len(self._texts) < len(self._fields)
+        self._line = _LINE if self._has_codes else _TEXT_LINE
 
     def read(self, answer: ModelAnswer, names: PackNames) -> dict[str, LineRead]:
         """Return what the answer says, by ticket id; tickets without a valid line are left out.
@@ -89,7 +94,7 @@ class PackReader:
         said: dict[str, list[str]] = {}
         known = frozenset(names.ids)
         for line in lines:
-            match = _LINE.fullmatch(line)
+            match = self._line.fullmatch(line)
             if match is None or match[2] not in known or match[1] not in (None, names.marker):
                 continue
             coded, _, texts = match[3].partition(_TEXT_MARK)
@@ -104,8 +109,11 @@ class PackReader:
         """Return the ids in `text` behind which a code stands, as at the beginning of a line.
 
         Where an answer comes in several parts the line before may end without a break, so that its
-        last word and the id are one.
+        last word and the id are one. Where nothing has a code, every id in a text may be such a
+        beginning.
         """
+        if not self._has_codes:
+            return set(known.intersection(_NUMBERS.findall(text)))
         words = _SEPARATORS.split(text)
         return {
             word[-ID_DIGITS:]
@@ -141,7 +149,8 @@ class PackReader:
     def _labels(self, coded: str) -> dict[str, str] | None:
         """Return the labels that the codes stand for, None when one is unknown or too many."""
         said: dict[str, list[str]] = {}
-        for code in _SEPARATORS.split(coded.strip(" \t`*.")):
+        codes = coded.strip(" \t`*.")
+        for code in _SEPARATORS.split(codes) if codes else ():
             meaning = self._codes.meaning(code.casefold())
             if meaning is None:
                 return None

@@ -16,7 +16,7 @@ if TYPE_CHECKING:
 
     from inference_forge.models import Message
 
-_ASKED: Final = re.compile(r"one line per ticket .* code", re.IGNORECASE)
+_ASKED: Final = re.compile(r"one line per ticket .* (?:code|its ID, then \|)", re.IGNORECASE)
 _FIELD: Final = re.compile(r"(\w+)(?: \(.*\))?(?:, 1 to \d+ codes)?:")
 _TEXT_FIELD: Final = re.compile(r"(\w+)(?: \(.*\))?: at most \d+ words")
 _CODE: Final = re.compile(r"([a-z]{1,3}) = ([^:(\n]+?)(?: *([:(].*))?")
@@ -48,7 +48,7 @@ def packed_request(messages: Sequence[Message]) -> PackedRequest | None:
     asked = next((m.content for m in messages if m.role not in INSTRUCTING_ROLES), "")
     items = tuple(_items(asked))
     codes, about, texts = _codes(instructions.split("\n"))
-    if not items or not codes:
+    if not items or not (codes or texts):
         return None
     properties: dict[str, Any] = {
         name: {"type": "string", "enum": list(labels)} for name, labels in codes.items()
@@ -84,7 +84,7 @@ def _line(request: PackedRequest, item: Item, answer: Callable[[Subject], Any], 
     values = answer(Subject(request.subject.instructions, text, (Item(item.number, text),)))
     codes = [labels.get(str(values.get(name)), "?") for name, labels in request.codes.items()]
     texts = [str(values.get(name, "")) for name in request.texts]
-    return " | ".join([f"{item.number} {' '.join(codes)}", *texts])
+    return " | ".join([" ".join([str(item.number), *codes]), *texts])
 
 
 def _items(asked: str) -> Iterable[Item]:

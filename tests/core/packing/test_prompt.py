@@ -86,3 +86,13 @@ def test_texts_and_names_must_match() -> None:
     """A shift by one would give every ticket another's label."""
     with pytest.raises(ValueError, match="argument 2"):
         PROMPT.request(["a"], NAMES)
+
+
+def test_texts_alone_are_asked_for_without_codes() -> None:
+    """There are none, and the instructions do not speak of them."""
+    texts = Taxonomy("texts", tuple(field for field in BUILT_IN.fields if field.name == "summary"))
+    prompt = build_pack_prompt(texts, CodeBook(texts), max_output_tokens=100)
+    assert "nothing else: its ID, then | and the summary.\n" in prompt.system
+    assert "code" not in prompt.system
+    assert f"Example: {EXAMPLE_ID} | summary of" in prompt.system
+    assert "its ID, then for each field the code of the label, with" in PROMPT.system

@@ -231,3 +231,36 @@ def test_garbage_raises_nothing_but_answer_errors(text: str) -> None:
     for line in found.values():
         assert line.outcome.values["category"] in BUILT_IN.fields[0].label_names
         assert line.outcome.values["priority"] in BUILT_IN.fields[1].label_names
+
+
+TEXTS = Taxonomy("texts", (SUMMARY_FIELD,))
+TEXT_READER = PackReader(TEXTS, CodeBook(TEXTS))
+
+
+def read_texts(text: str) -> dict[str, str]:
+    """Return id -> summary, of an answer about nothing else."""
+    try:
+        found = TEXT_READER.read(answer(text), NAMES)
+    except AnswerError:
+        return {}
+    return {name: line.outcome.values["summary"] for name, line in found.items()}
+
+
+@pytest.mark.parametrize(
+    "text",
+    ["512 | one\n613 | two", "613: | two\n512 | one", "482-512 | one\r\n- 613 | two",
+     "512 | one\n613 | two\n714 two"],
+)  # fmt: skip
+def test_texts_alone_need_no_codes(text: str) -> None:
+    """Nothing has one then."""
+    assert read_texts(text) == {"512": "one", "613": "two"}
+
+
+@pytest.mark.parametrize(
+    "text", ["512 | one 613 | two", "512 | one 613|two", "512 | one; 613: | two", "512 a | one",
+             "512 | one\n512 | two", "512 one", "512"]
+)  # fmt: skip
+def test_of_texts_run_together_none_counts(text: str) -> None:
+    """What stands behind another ticket's number may be its text."""
+    assert read_texts(text) == {}
+    assert read_texts(f"{text}\n714 | three") == {"714": "three"}
