@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from contextlib import suppress
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Final
 
@@ -78,13 +79,7 @@ class Committer:
         """Store and hand on everything that comes, until the stream ends."""
         async with settled:
             async for first in settled:
-                group = [first]
-                with anyio.move_on_after(GROUP_WAIT_S):
-                    while len(group) < GROUP_SIZE:
-                        try:
-                            group.append(await settled.receive())
-                        except anyio.EndOfStream:
-                            break
+                group = await _with_company(first, settled)
                 if answered := [item for item in group if isinstance(item, Answered)]:
                     await self._store(answered)
                 self._hand_on(group)
@@ -110,6 +105,22 @@ class Committer:
                 self._cache.put_many(entries)
         finally:
             self._claims.release(tickets)
+
+
+async def _with_company(
+    first: Settled, settled: MemoryObjectReceiveStream[Settled]
+) -> list[Settled]:
+    """Return `first` with what comes soon after it."""
+    group = [first]
+    with suppress(anyio.EndOfStream), anyio.move_on_after(GROUP_WAIT_S):
+        while len(group) < GROUP_SIZE:
+            try:
+                # What is there is taken at once: each wait is a turn of the event loop, in which
+                # more may come than one, and answers would pile up uncommitted.
+                group.append(settled.receive_nowait())
+            except anyio.WouldBlock:
+                group.append(await settled.receive())
+    return group
 
 
 def _key(answered: Answered) -> bytes:
