@@ -8,13 +8,10 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, TypeVar
 
 import anyio
-from anyio import from_thread
 from anyio.lowlevel import current_token
 
 if TYPE_CHECKING:
     from collections.abc import Callable
-
-    from anyio.lowlevel import EventLoopToken
 
 T = TypeVar("T")
 
@@ -22,7 +19,7 @@ T = TypeVar("T")
 @dataclass(slots=True, eq=False)
 class _Job:
     call: Callable[[], Any]
-    token: EventLoopToken
+    notify: Callable[[Callable[[], None]], object]
     done: anyio.Event
     result: Any = None
     error: BaseException | None = None
@@ -56,7 +53,7 @@ class DedicatedThread:
         if self._thread is None:
             self._thread = threading.Thread(target=self._work, name=self._name, daemon=True)
             self._thread.start()
-        job = _Job(call, current_token(), anyio.Event())
+        job = _Job(call, _notifier(), anyio.Event())
         self._jobs.put(job)
         with anyio.CancelScope(shield=not self._is_abandonable):
             await job.done.wait()
@@ -78,8 +75,19 @@ class DedicatedThread:
             except BaseException as error:  # noqa: BLE001 - raised again in `run`
                 job.error = error
             try:
-                from_thread.run_sync(job.done.set, token=job.token)
+                job.notify(job.done.set)
             except RuntimeError:
                 # The event loop ended without waiting (an abandoned call): nobody is listening.
                 # The thread stays: the next call may come from another event loop.
                 continue
+
+
+def _notifier() -> Callable[[Callable[[], None]], object]:
+    """Return what has a function called by this event loop, from another thread.
+
+    anyio's `from_thread` waits until it was called, so that thread and loop would take turns.
+    """
+    loop: Any = current_token().native_token
+    notify: Callable[[Callable[[], None]], object]
+    notify = loop.run_sync_soon if hasattr(loop, "run_sync_soon") else loop.call_soon_threadsafe
+    return notify
