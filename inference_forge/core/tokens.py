@@ -18,6 +18,11 @@ _ASCII_CHARS_PER_EXTRA_TOKEN: Final = 8
 _NON_ASCII_CHARS_PER_TOKEN: Final = 3
 _DIGITS_PER_TOKEN: Final = 3
 
+# The rules of `estimate_tokens` in one expression: greed cuts a word or a number into its tokens.
+_ASCII_TOKENS: Final = re.compile(
+    rf"[A-Za-z]{{1,{_ASCII_CHARS_PER_EXTRA_TOKEN}}}|[0-9]{{1,{_DIGITS_PER_TOKEN}}}|[^\w\s]|_"
+)
+
 
 def estimate_tokens(text: str) -> int:
     """Return about how many tokens `text` is for a current byte-pair tokenizer.
@@ -25,6 +30,8 @@ def estimate_tokens(text: str) -> int:
     A word is one token and one more for every eight letters beyond; three digits are one; a mark
     is one; other scripts take a token for every three characters.
     """
+    if text.isascii():
+        return len(_ASCII_TOKENS.findall(text))
     tokens = 0
     for piece in _PIECES.findall(text):
         if piece.isdigit():

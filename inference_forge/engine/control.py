@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-from contextlib import contextmanager
 from typing import TYPE_CHECKING
 
 import anyio
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from types import TracebackType
 
     from inference_forge.errors import ForgeError
 
@@ -55,14 +54,39 @@ class RunControl:
         """Wait until a stop is requested."""
         await self._stopped.wait()
 
-    @contextmanager
-    def interruptible(self) -> Iterator[anyio.CancelScope]:
-        """Return a scope that a stop cancels; ask `cancelled_caught` afterwards."""
-        with anyio.CancelScope() as scope:
-            self._waits.add(scope)
-            if self.is_stopping:
-                scope.cancel()
-            try:
-                yield scope
-            finally:
-                self._waits.discard(scope)
+    def interruptible(self) -> Interruptible:
+        """Return a context with a scope that a stop cancels; ask `cancelled_caught` afterwards."""
+        return Interruptible(self, self._waits)
+
+
+class Interruptible:
+    """What `RunControl.interruptible` returns; a class, because every ticket passes through some.
+
+    Arguments:
+        control: knows whether the run stops.
+        waits: the scopes to be cancelled when it does.
+    """
+
+    __slots__ = ("_control", "_scope", "_waits")
+
+    def __init__(self, control: RunControl, waits: set[anyio.CancelScope]) -> None:
+        self._control = control
+        self._waits = waits
+
+    def __enter__(self) -> anyio.CancelScope:
+        """Begin; of a run that is stopping, the first wait is cancelled."""
+        scope = self._scope = anyio.CancelScope().__enter__()
+        self._waits.add(scope)
+        if self._control.is_stopping:
+            scope.cancel()
+        return scope
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> bool:
+        """End; whatever the cancellation was for goes no further."""
+        self._waits.discard(self._scope)
+        return bool(self._scope.__exit__(kind, error, trace))
