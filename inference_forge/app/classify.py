@@ -15,6 +15,7 @@ from inference_forge.adapters.threads import DedicatedThread
 from inference_forge.app.answering import LOCAL
 from inference_forge.app.choosing import open_choice
 from inference_forge.app.deadline import seconds_until
+from inference_forge.app.event_loop import loop_options
 from inference_forge.app.history import recorded
 from inference_forge.app.input_run import InputRun
 from inference_forge.app.inputs import chosen_inputs
@@ -46,7 +47,14 @@ def run_classify(job: ClassifyJob) -> list[InputResult]:
         outlets.choose(choice, job.loaded.settings)
         with recorded(job, choice.answering, outlets) as watched:
             try:
-                return anyio.run(_classify_all, watched, inputs, choice, deadline_s)
+                return anyio.run(
+                    _classify_all,
+                    watched,
+                    inputs,
+                    choice,
+                    deadline_s,
+                    backend_options=loop_options(job.loaded.settings.http),
+                )
             except BaseExceptionGroup as group:
                 # A task group wraps what left one of its tasks; a single error is shown as itself.
                 raise _single(group) from None

@@ -97,6 +97,7 @@ def _connected(
         reasoning=settings.reasoning,
         warn=heard.warn,
         redact=None if keys.pool is None else keys.pool.redact,
+        stack=settings.http,
     )
     if api_key is None or keys.pool is None:
         return provider

@@ -9,6 +9,7 @@ from typing import Annotated
 from annotated_types import Ge, Gt, Le
 
 from inference_forge.settings.choices import (
+    HttpStack,
     Reasoning,
     SummaryMode,
 )
@@ -103,6 +104,10 @@ class AskingSettings(TableSettings):
         bool, Doc("Have answers sent as they are written, and time their first word.", MODEL)
     ] = False
     concurrency: Annotated[Count, Le(10_000), Doc("Most requests in flight.", LIMITS)] = 32
+    http: Annotated[
+        HttpStack,
+        Doc("What speaks HTTP: the fastest there is, nothing of [fast], or httpx alone.", LIMITS),
+    ] = HttpStack.AUTO
     attempts: Annotated[Count, Le(10), Doc("Tries that count against a ticket.", LIMITS)] = 3
     rpm: Annotated[
         float | None,

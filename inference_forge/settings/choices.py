@@ -70,6 +70,14 @@ class ProgressStyle(StrEnum):
     NONE = "none"
 
 
+class HttpStack(StrEnum):
+    """What speaks HTTP to a provider."""
+
+    AUTO = "auto"
+    PLAIN = "plain"
+    HTTPX = "httpx"
+
+
 class Reasoning(StrEnum):
     """How much a model thinks before it answers."""
 

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 
 import httpx
 import pytest
+from http_stacks import anyio_backend, http_stack  # noqa: F401 - fixtures
 from servers import Reply, ScriptedServer
 
 from inference_forge.adapters.http.client import (

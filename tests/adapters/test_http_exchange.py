@@ -14,6 +14,7 @@ import anyio
 import httpx
 import pytest
 import trustme
+from http_stacks import anyio_backend, http_stack  # noqa: F401 - fixtures
 from servers import Reply, Script, ScriptedServer, completion
 
 from inference_forge.adapters.http.client import Timeouts, build_client

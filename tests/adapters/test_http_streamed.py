@@ -12,6 +12,7 @@ import anyio
 import httpx
 import orjson
 import pytest
+from http_stacks import anyio_backend, http_stack  # noqa: F401 - fixtures
 from servers import Reply, Script, ScriptedServer, completion
 from streams import DONE, EVENT_STREAM, chat_events, chunk, data, message_events, streamed
 from virtual_time import run_on_virtual_time
@@ -282,7 +283,7 @@ async def test_the_first_word_is_timed_from_sending() -> None:
     reply = await ask("http://test", mocked(chunks))
     took_s = anyio.current_time() - began_s
     assert reply.first_token_s is not None
-    assert 0.05 <= reply.first_token_s <= took_s - 0.05
+    assert 0.045 <= reply.first_token_s <= took_s - 0.045  # a loop may count milliseconds
 
 
 def open_ended(events: list[bytes], then_s: float = 1e9) -> Callable[[], AsyncIterator[bytes]]:

@@ -8,6 +8,7 @@ import anyio
 import anyio.lowlevel
 import httpx
 import pytest
+from http_stacks import anyio_backend, http_stack  # noqa: F401 - fixtures
 from servers import Reply, ScriptedServer, completion
 
 from inference_forge.adapters.http.client import Timeouts, build_client

@@ -15,7 +15,7 @@ from inference_forge.adapters.providers.presets import Preset, find_preset, load
 from inference_forge.errors import FatalError, SettingsError, ThrottleError, TransientError
 from inference_forge.errors import TicketError as RefusedTicket
 from inference_forge.models import Message, ModelRequest
-from inference_forge.settings import Reasoning, load_settings
+from inference_forge.settings import HttpStack, Reasoning, load_settings
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -292,6 +292,7 @@ async def test_a_presets_codes_go_before_the_wire_formats(
         clock=lambda: 0.0,
         estimate_tokens=len,
         model="m",
+        stack=HttpStack.HTTPX,  # what respx looks through
     )
     body: dict[str, Any] = {"error": {"message": "no", "code": "ODD"}}
     if status == 200:
@@ -323,6 +324,7 @@ async def test_openrouters_two_kinds_of_402(source: str, kind: type[Exception]) 
         clock=lambda: 0.0,
         estimate_tokens=len,
         model="m",
+        stack=HttpStack.HTTPX,  # what respx looks through
     )
     body = {"error": {"code": 402, "message": "no", "metadata": {"limit_source": source}}}
     with respx.mock:

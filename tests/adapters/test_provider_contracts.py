@@ -25,6 +25,7 @@ from inference_forge.errors import (
     TransientError,
 )
 from inference_forge.models import Message, ModelRequest, Usage
+from inference_forge.settings import HttpStack
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -298,6 +299,7 @@ def provider(name: str) -> HttpProvider:
         clock=lambda: 0.0,
         estimate_tokens=len,
         model="m",
+        stack=HttpStack.HTTPX,  # what respx looks through
     )
 
 

@@ -166,10 +166,10 @@ def test_it_is_a_provider() -> None:
     accept(provider())
 
 
-@respx.mock
-async def test_respx_sees_the_requests() -> None:
+@respx.mock(using="httpx")
+async def test_respx_sees_the_requests(respx_mock: respx.MockRouter) -> None:
     """Users' tests can mock the network in the usual way, without a special transport."""
-    route = respx.post("https://api.sarvam.ai/v1/chat/completions").mock(
+    route = respx_mock.post("https://api.sarvam.ai/v1/chat/completions").mock(
         return_value=httpx.Response(200, json=completion("billing").body)
     )
     asked = provider()

@@ -42,6 +42,7 @@ from inference_forge.errors import (
     TransientError,
 )
 from inference_forge.models import Classification, Finish, Message, ModelAnswer, ModelRequest, Usage
+from inference_forge.settings import HttpStack
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -441,7 +442,7 @@ async def test_each_provider_is_asked_for_a_stream_as_it_is_published(name: str)
     for stream in (True, False):
         provider = connect(
             preset, api_key=ApiKey(KEY, source="KEY"), max_connections=1, clock=lambda: 0.0,
-            estimate_tokens=len, model="m", stream=stream,
+            estimate_tokens=len, model="m", stream=stream, stack=HttpStack.HTTPX,
         )  # fmt: skip
         path = "messages" if preset.wire == "anthropic" else "chat/completions"
         with respx.mock as router:

@@ -9,8 +9,10 @@ from typing import TYPE_CHECKING
 
 import httpx
 
+from inference_forge.adapters.http.lean_client import LeanClient
 from inference_forge.adapters.http.transport import ShardedTransport, shard_factory
 from inference_forge.errors import SettingsError
+from inference_forge.settings import HttpStack
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -46,6 +48,7 @@ def build_client(
     max_connections: int,
     timeouts: Timeouts | None = None,
     transport: httpx.AsyncBaseTransport | None = None,
+    stack: HttpStack = HttpStack.AUTO,
 ) -> httpx.AsyncClient:
     """Return a client for one provider.
 
@@ -58,13 +61,14 @@ def build_client(
         max_connections: connections open at once, at least 1.
         timeouts: None for the defaults.
         transport: sends the requests instead of the network; for tests.
+        stack: what speaks HTTP.
 
     Raises:
         SettingsError: the URL or the proxy cannot be used.
     """
     url = parse_base_url(base_url)
     limits = timeouts or Timeouts()
-    return httpx.AsyncClient(
+    return LeanClient(
         base_url=url,
         # Only gzip is asked for, because only gzip is decoded in bounded memory.
         headers={"user-agent": USER_AGENT, "accept-encoding": "gzip", **headers},
@@ -74,7 +78,7 @@ def build_client(
             write=limits.write_s,
             pool=limits.pool_s,
         ),
-        transport=transport or _network(url, max_connections),
+        transport=transport or _network(url, max_connections, stack),
         follow_redirects=False,
         trust_env=False,  # the proxy is chosen here, and a .netrc must not add credentials
     )
@@ -152,7 +156,7 @@ def _tls_context() -> ssl.SSLContext:
         ) from exc
 
 
-def _network(url: httpx.URL, max_connections: int) -> ShardedTransport:
+def _network(url: httpx.URL, max_connections: int, stack: HttpStack) -> ShardedTransport:
     proxy = environment_proxy(str(url))
     is_tls_used = url.scheme == "https" or (proxy is not None and proxy.url.scheme == "https")
     # Without TLS nothing is worth the 17 ms; this context would trust nobody.
@@ -160,7 +164,7 @@ def _network(url: httpx.URL, max_connections: int) -> ShardedTransport:
     if proxy is not None and proxy.url.scheme == "https":
         proxy = httpx.Proxy(proxy.url, auth=proxy.auth, ssl_context=context)
     try:
-        return ShardedTransport(max_connections, shard_factory(context, proxy))
+        return ShardedTransport(max_connections, shard_factory(context, proxy, stack))
     except ImportError as exc:
         raise SettingsError(
             "the environment names a SOCKS proxy: pip install 'httpx[socks]', or unset it"

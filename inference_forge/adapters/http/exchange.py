@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import zlib
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, cast
 
 import anyio
 import httpx
@@ -115,7 +115,7 @@ async def _read_body(response: httpx.Response) -> bytes:
         return _within_cap(response.content)
     decoder = _Decoder(response.headers.get("content-encoding", ""))
     try:
-        async for chunk in response.aiter_raw():
+        async for chunk in cast("httpx.AsyncByteStream", response.stream):
             if not decoder.is_spoilt:
                 decoder.feed(chunk)
             if decoder.is_spoilt:

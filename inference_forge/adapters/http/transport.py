@@ -7,10 +7,15 @@ look through, and keeps httpx's behaviour and exceptions on asyncio and trio.
 
 from __future__ import annotations
 
+import asyncio  # noqa: TID251 - only to see whether this is its loop
 from typing import TYPE_CHECKING, cast
 
 import anyio
 import httpx
+
+from inference_forge.adapters.http.direct import DirectTransport
+from inference_forge.adapters.http.stack import reader_of
+from inference_forge.settings import HttpStack
 
 if TYPE_CHECKING:
     import ssl
@@ -22,13 +27,16 @@ as the server closes it would count as a failed try."""
 
 
 def shard_factory(
-    ssl_context: ssl.SSLContext, proxy: httpx.Proxy | None = None
+    ssl_context: ssl.SSLContext,
+    proxy: httpx.Proxy | None = None,
+    stack: HttpStack = HttpStack.AUTO,
 ) -> Callable[[], httpx.AsyncBaseTransport]:
     """Return a function that makes transports of one connection each.
 
     Arguments:
         ssl_context: shared by all, since loading certificates takes 17 ms each time.
         proxy: the proxy to go through, None for direct connections.
+        stack: what speaks HTTP; through a proxy, and on trio, always httpx's own transport.
 
     Raises:
         ImportError: `proxy` is a SOCKS proxy and httpx's extra for it is not installed.
@@ -41,7 +49,25 @@ def shard_factory(
         return httpx.AsyncHTTPTransport(verify=ssl_context, proxy=proxy, limits=limits)
 
     make()  # a proxy that cannot work is found out now, not by the first request
-    return make
+    make_reader = reader_of(stack)
+    if proxy is not None or make_reader is None:
+        return make
+    ssl_context.set_alpn_protocols(["http/1.1"])
+
+    def make_direct() -> httpx.AsyncBaseTransport:
+        if not _is_on_asyncio():
+            return make()
+        return DirectTransport(ssl_context, make_reader, KEEPALIVE_EXPIRY_S)
+
+    return make_direct
+
+
+def _is_on_asyncio() -> bool:
+    try:
+        asyncio.get_running_loop()
+    except RuntimeError:
+        return False
+    return True
 
 
 class ShardedTransport(httpx.AsyncBaseTransport):

@@ -9,6 +9,7 @@ from inference_forge.adapters.providers.anthropic_messages import AnthropicMessa
 from inference_forge.adapters.providers.http_provider import HttpProvider, tell_nobody
 from inference_forge.adapters.providers.openai_chat import OpenAIChatProvider
 from inference_forge.errors import SettingsError
+from inference_forge.settings import HttpStack
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -44,6 +45,7 @@ def connect(
     reasoning: Reasoning | None = None,
     warn: Callable[[str, str], None] = tell_nobody,
     redact: Callable[[str], str] | None = None,
+    stack: HttpStack = HttpStack.AUTO,
 ) -> HttpProvider:
     """Return a provider; nothing is sent yet.
 
@@ -64,6 +66,7 @@ def connect(
         reasoning: how much the model is to think; None leaves it to the preset.
         warn: told, by code and message, that the model thinks though it was not asked to.
         redact: takes keys out of what a server says; None for one that knows `api_key`.
+        stack: what speaks HTTP.
 
     Raises:
         SettingsError: a key or a model is missing, the URL or proxy cannot be used, or the provider
@@ -80,6 +83,7 @@ def connect(
         max_connections=max_connections,
         timeouts=timeouts,
         transport=transport,
+        stack=stack,
     )
     return _PROVIDERS[preset.wire](
         preset,

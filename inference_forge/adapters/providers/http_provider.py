@@ -213,8 +213,14 @@ class HttpProvider(ABC):
     async def _post(
         self, request: ModelRequest, manner: Manner
     ) -> tuple[Reply, RateLimitHints | None]:
+        content = self._encode(request, manner)
+        # With a stream httpx takes headers and body as they are, and looks for nothing to add.
+        length = (b"content-length", b"%d" % len(content))
         message = httpx.Request(
-            "POST", self._url, headers=self._headers, content=self._encode(request, manner)
+            "POST",
+            self._url,
+            headers=[*self._headers.raw, length],
+            stream=httpx.ByteStream(content),
         )
         reader = None if manner.stream == "no" else type(self).reader()
         reply = await exchange(self._client, message, redact=self._redact, reader=reader)

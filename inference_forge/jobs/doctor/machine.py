@@ -10,7 +10,11 @@ from datetime import UTC, datetime
 from email.utils import parsedate_to_datetime
 from typing import TYPE_CHECKING, Final
 
+from inference_forge.adapters.http.replies import H11Reader
+from inference_forge.adapters.http.stack import reader_of
+from inference_forge.app.event_loop import is_uvloop_used
 from inference_forge.jobs.doctor.findings import ok, warn
+from inference_forge.settings import HttpStack
 from inference_forge.version import DISTRIBUTION, version_text
 
 if TYPE_CHECKING:
@@ -53,6 +57,25 @@ def check_versions() -> Finding:
         )
     libraries = ", ".join(f"{name} {_version_of(name)}" for name in LIBRARIES)
     return ok("versions", f"{program}; {ssl.OPENSSL_VERSION}; {libraries}")
+
+
+def check_http(stack: HttpStack, *, is_proxied: bool) -> Finding:
+    """Return what speaks HTTP, and which event loop it runs on.
+
+    Arguments:
+        stack: the one that the settings ask for.
+        is_proxied: whether requests go through a proxy.
+    """
+    is_httpx = is_proxied or stack is HttpStack.HTTPX
+    is_fast = not is_httpx and reader_of(stack) is not H11Reader
+    parser = "httpx" if is_httpx else "httptools" if is_fast else "h11"
+    loop = f"uvloop {_version_of('uvloop')}" if is_uvloop_used(stack) else "asyncio"
+    found = f"{parser} {_version_of(parser)} on {loop} (--http {stack})"
+    if is_proxied:
+        return ok("http", f"{found}; a proxy leaves no other choice than httpx")
+    if stack is HttpStack.AUTO and not (is_fast and is_uvloop_used(stack)):
+        return ok("http", f"{found}; pip install '{DISTRIBUTION}[fast]' takes less processor time")
+    return ok("http", found)
 
 
 def check_terminal(terminal: Terminal, environ: Mapping[str, str]) -> Finding:

@@ -24,6 +24,7 @@ from inference_forge.jobs.doctor.configuration import read_configuration
 from inference_forge.jobs.doctor.findings import REFUSED, Report, fail, ok, warn, without_secrets
 from inference_forge.jobs.doctor.machine import (
     check_clock,
+    check_http,
     check_open_files,
     check_terminal,
     check_versions,
@@ -153,6 +154,9 @@ def _check_provider(job: DoctorJob, configuration: Configuration, keys: KeyFinde
         return list(check_local(loaded, taxonomy, job.environ).findings)
     checked = check_hosted(loaded, taxonomy, keys)
     findings = list(checked.findings)
+    if checked.accounts:
+        is_proxied = any(proxy_of(account) is not None for account in checked.accounts)
+        findings.append(check_http(loaded.settings.http, is_proxied=is_proxied))
     for account in checked.accounts:
         found = _check_account(job, account, loaded.settings.timeout_s)
         findings += [_labelled(finding, account.label) for finding in found]
