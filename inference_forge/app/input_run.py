@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 import anyio
 
 from inference_forge.adapters.threads import DedicatedThread
+from inference_forge.app.event_loop import loop_clock
 from inference_forge.app.input_source import open_input
 from inference_forge.app.interrupts import stop_on_signal
 from inference_forge.app.job import InputResult
@@ -80,7 +81,7 @@ class InputRun:
             OutputError: an output cannot be opened.
             BrokenPipeError: whoever read stdout went away.
         """
-        tally = Tally(anyio.current_time)
+        tally = Tally(loop_clock())
         watcher = self.job.watch(self.input.label, tally)
         self.job.notices.start_input()
 

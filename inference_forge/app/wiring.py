@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Final
 import anyio
 
 from inference_forge.app.answering import LOCAL
+from inference_forge.app.event_loop import loop_clock
 from inference_forge.app.output_cap import output_cap
 from inference_forge.core.backoff import RetryQuota
 from inference_forge.core.batching import BatchQueue
@@ -119,7 +120,7 @@ def build_pipeline(parts: Parts) -> Pipeline:
         control=parts.control,
         reader=parts.reader,
         worker=parts.worker,
-        clock=anyio.current_time,
+        clock=loop_clock(),
         unix_now=time.time,  # noqa: TID251 - the composition root hands clocks out
         emit=parts.emit,
         warn=parts.warn,
@@ -195,7 +196,7 @@ def _lane(
         pacer=Pacer(pacing_limits(settings, answering), now),
         health=health,
         outage=outage,
-        clock=anyio.current_time,
+        clock=loop_clock(),
         emit=parts.emit,
         shared=slots,
         # What sends nothing is always awake.
@@ -275,7 +276,7 @@ def _caller(parts: Parts, lane: Lane, parser: AnswerParser, purse: Purse) -> Cal
             ticket_deadline_s=settings.ticket_deadline_s,
         ),
         control=parts.control,
-        clock=anyio.current_time,
+        clock=loop_clock(),
         uniform=random.SystemRandom().uniform,
         fence=lambda: secrets.token_hex(4),
         emit=parts.emit,

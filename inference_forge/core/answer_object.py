@@ -45,6 +45,8 @@ def scalar_in(value: object) -> str | bool | None:
     A list of one and an object with just one of `value`, `label` and `name` stand for what they
     hold, a number for its digits.
     """
+    if isinstance(value, str):
+        return value
     for _ in range(MAX_WRAPPERS):
         value = _unwrapped(value)
     if isinstance(value, str | bool):

@@ -129,9 +129,12 @@ def object_of(text: str) -> dict[str, Any] | None:
     return found if isinstance(found, dict) else None
 
 
+_DECODER: Final = json.JSONDecoder(strict=False, object_pairs_hook=merge_pairs)
+
+
 def _loaded(text: str) -> object:
     try:
-        return json.loads(text, strict=False, object_pairs_hook=merge_pairs)
+        return _DECODER.decode(text)
     except ValueError:
         return None
 

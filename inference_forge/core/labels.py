@@ -36,6 +36,8 @@ def fold_label(text: str) -> str:
     if not text.isascii():
         text = unicodedata.normalize("NFKC", text).casefold()
         return " ".join("".join(map(_folded_character, text)).split())
+    if text.isalpha():
+        return text.lower()
     return _SEPARATORS.sub(" ", text.casefold()).strip()
 
 

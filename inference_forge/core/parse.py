@@ -39,7 +39,8 @@ class AnswerParser:
 
     def __init__(self, taxonomy: Taxonomy) -> None:
         self._fields = taxonomy.fields
-        self._names = frozenset(fold_label(field.name) for field in taxonomy.fields)
+        self._folded = {field: fold_label(field.name) for field in taxonomy.fields}
+        self._names = frozenset(self._folded.values())
         self._closed = frozenset(
             field.name for field in taxonomy.fields if field.kind is not FieldKind.TEXT
         )
@@ -133,8 +134,7 @@ class AnswerParser:
 
     def _validated(self, found: Mapping[str, Any]) -> dict[str, str]:
         return {
-            field.name: self._value(field, found.get(fold_label(field.name)))
-            for field in self._fields
+            field.name: self._value(field, found.get(name)) for field, name in self._folded.items()
         }
 
     def _value(self, field: Field, value: object) -> str:
@@ -205,7 +205,8 @@ class AnswerParser:
 
 def one_line(text: str, max_words: int) -> str:
     """Return `text` on one line without control characters, cut to `max_words` words."""
-    words = _CONTROL.sub(" ", text).split()
+    # Nothing that is printable is looked for.
+    words = (text if text.isprintable() else _CONTROL.sub(" ", text)).split()
     line = " ".join(words[:max_words])
     limit = max_words * _CHARS_PER_WORD
     return line if len(line) <= limit else line[: limit - 1].rstrip() + "…"

@@ -20,6 +20,10 @@ def merge_pairs(pairs: Iterable[tuple[str, Any]]) -> dict[str, Any]:
     JSON leaves open what a repeated name means (RFC 8259, section 4); to take the last, as most
     readers do, would be to choose between two answers.
     """
+    pairs = list(pairs)
+    plain = dict(pairs)
+    if len(plain) == len(pairs):
+        return plain
     found: dict[str, list[Any]] = {}
     for name, value in pairs:
         values = found.setdefault(name, [])

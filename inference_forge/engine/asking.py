@@ -95,10 +95,10 @@ class Asker:
             step = result
         return None
 
-    def spending(self, state: RequestState) -> Spending:
-        """Return what was spent on a request so far."""
+    def spending(self, state: RequestState, *, more_attempts: int = 0) -> Spending:
+        """Return what was spent on a request so far, and attempts that are not in its state."""
         cost = self._lane.cost_of(state.usage)
-        return Spending(state.usage, cost, state.attempts.spent, state.tries)
+        return Spending(state.usage, cost, state.attempts.spent + more_attempts, state.tries)
 
     async def _wait_for_slot(
         self, step: Step | None, state: RequestState
@@ -219,7 +219,8 @@ class Asker:
         if self._lane.learn is not None:
             latency_s = self._clock() - began_s
             self._lane.learn(state.request, answer.usage, latency_s, is_again=state.is_again)
-        state.usage += answer.usage
+        # Mostly there is nothing to add it to.
+        state.usage = state.usage + answer.usage if state.tries > 1 else answer.usage
         state.answer = answer
         try:
             result = read(answer)

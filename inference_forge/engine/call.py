@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from typing import TYPE_CHECKING, TypeVar
 
 from inference_forge.core.attempts import GiveUp, TicketAttempts
@@ -212,7 +212,5 @@ class Caller:
         return state
 
     def _result(self, state: RequestState, outcome: Outcome) -> CallResult:
-        spending = self._asker.spending(state)
-        if isinstance(outcome, Classification):
-            spending = replace(spending, attempts=spending.attempts + 1)
+        spending = self._asker.spending(state, more_attempts=isinstance(outcome, Classification))
         return CallResult(outcome, spending, state.answer)

@@ -93,6 +93,8 @@ class Lookup:
         """Return `tickets` with what is stored by now."""
         keys = (key for known in tickets for key in (known.key, known.fallback_key))
         hits = self._hits([key for key in keys if key is not None])
+        if not hits and all(known.hit is None for known in tickets):
+            return list(tickets)
         return [
             replace(known, hit=hits.get(known.key) or hits.get(known.fallback_key))
             for known in tickets

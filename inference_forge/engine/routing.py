@@ -84,7 +84,7 @@ class Router:
         if asked is None:
             return None
         result, spending, is_fallback = asked
-        return replace(result, spending=spending, is_fallback=is_fallback)
+        return _billed(result, spending, is_fallback=is_fallback)
 
     async def resolve_pack(
         self, tickets: Sequence[Ticket], complexity: Complexity, carried: Carried | None = None
@@ -104,7 +104,7 @@ class Router:
         if asked is None:
             return None
         result, spending, is_fallback = asked
-        return replace(result, spending=spending, is_fallback=is_fallback)
+        return _billed(result, spending, is_fallback=is_fallback)
 
     async def _ask(
         self,
@@ -130,3 +130,10 @@ class Router:
         if fallback is not None and self._primary.is_open and not fallback.is_open:
             return fallback
         return self._primary
+
+
+def _billed(result: _R, spending: Spending, *, is_fallback: bool) -> _R:
+    """Return `result` with all that was spent; as a rule that is in it already."""
+    if result.spending is spending and result.is_fallback is is_fallback:
+        return result
+    return replace(result, spending=spending, is_fallback=is_fallback)

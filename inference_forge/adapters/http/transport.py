@@ -137,9 +137,12 @@ class ShardedTransport(httpx.AsyncBaseTransport):
         """Close a response's stream and free its shard, whether or not that succeeds."""
         is_sound = False
         try:
-            # A cancelled request must still close its connection, or hand it back.
-            with anyio.CancelScope(shield=True):
-                await stream.aclose()
+            if isinstance(shard, DirectTransport):
+                await stream.aclose()  # waits for nothing
+            else:
+                # A cancelled request must still close its connection, or hand it back.
+                with anyio.CancelScope(shield=True):
+                    await stream.aclose()
             is_sound = True
         finally:
             await self._give_back(shard, is_sound=is_sound)

@@ -177,12 +177,10 @@ class HttpProvider(ABC):
         answer = self._read(reply, request)
         self._keep(weakest(manner, self._manner))
         # Whatever a server echoes, its own name for the model goes into files, too.
-        answer = replace(
-            answer,
-            model=self._redact(answer.model),
-            hints=hints,
-            first_token_s=reply.first_token_s,
-        )
+        model = self._redact(answer.model)
+        told = (model, hints, reply.first_token_s)
+        if told != (answer.model, answer.hints, answer.first_token_s):
+            answer = replace(answer, model=model, hints=hints, first_token_s=reply.first_token_s)
         self._watch_reasoning(answer)
         return answer
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 from inference_forge.adapters.providers.reply_body import (
@@ -69,9 +68,7 @@ def read_answer(
         raise unusable(reply, host, "no_choice", "sent no choice")
     if choice.get("finish_reason") == "error":
         raise unusable(reply, host, "error_in_body", "broke off its answer with an error")
-    answer = _answer(body, choice, request, model, estimate_tokens)
-    # A server that echoes its request's headers must not get the key into files.
-    return replace(answer, text=redact(answer.text), reasoning=redact(answer.reasoning))
+    return _answer(body, choice, request, model, estimate_tokens, redact)
 
 
 def _answer(
@@ -80,6 +77,7 @@ def _answer(
     request: ModelRequest,
     model: str,
     estimate_tokens: Callable[[str], int],
+    redact: Callable[[str], str],
 ) -> ModelAnswer:
     message = choice["message"]
     text = text_of(message.get("content"))
@@ -92,12 +90,13 @@ def _answer(
     usage = _reported_usage(body.get("usage"))
     if usage is None:
         usage = estimated_usage(request, text, reasoning, estimate_tokens)
+    # A server that echoes its request's headers must not get the key into files.
     return ModelAnswer(
-        text=text,
+        text=redact(text),
         model=named if isinstance(named, str) and named else model,
         usage=usage,
         finish=finish,
-        reasoning=reasoning,
+        reasoning=redact(reasoning),
     )
 
 
