@@ -35,12 +35,14 @@ class HttptoolsReader:
         self.has_head = False
         self.is_whole = False
         self.chunks: list[bytes] = []
-        self._parser = httptools.HttpResponseParser(self)
-        self._parser.set_dangerous_leniencies(
+        parser = httptools.HttpResponseParser(self)
+        parser.set_dangerous_leniencies(
             lenient_chunked_length=True,
             lenient_optional_cr_before_lf=True,
             lenient_spaces_after_chunk_size=True,
         )
+        # It holds on to this object; it is let go with the reply, so that both are freed at once.
+        self._parser: httptools.HttpResponseParser | None = parser
         self._is_kept = False
         self._is_surplus = False
         self._ends_with_connection = True
@@ -53,17 +55,20 @@ class HttptoolsReader:
 
     def feed(self, data: bytes) -> None:
         """Read on."""
-        if self.is_whole:
+        parser = self._parser
+        if parser is None:
             self._is_surplus = True
             return
         self._idle_bytes += len(data)
         try:
-            self._parser.feed_data(data)
+            parser.feed_data(data)
         except (httptools.HttpParserError, httptools.HttpParserUpgrade) as exc:
             if not self.is_whole:  # else it is what came behind the reply
                 raise ReplyFault(str(exc) or "the server wants another protocol") from exc
             self._is_surplus = True
-        if self._idle_bytes > MAX_IDLE_BYTES and not self.is_whole:
+        if self.is_whole:
+            self._parser = None
+        elif self._idle_bytes > MAX_IDLE_BYTES:
             raise ReplyFault(f"over {MAX_IDLE_BYTES} bytes of headers")
 
     def end(self) -> None:
@@ -73,6 +78,7 @@ class HttptoolsReader:
         if not self.is_whole and not self._ends_with_connection:
             raise ReplyFault("the server left before the end of its reply")
         self.is_whole = True
+        self._parser = None
 
     def on_message_begin(self) -> None:
         """Begin; a reply that is whole is followed by nothing that was asked for."""
@@ -93,9 +99,9 @@ class HttptoolsReader:
 
     def on_headers_complete(self) -> None:
         """Take the head, unless another one is to come."""
-        status = self._parser.get_status_code()
-        if self.is_whole:
+        if self.is_whole or self._parser is None:
             return
+        status = self._parser.get_status_code()
         if status >= _FIRST_FINAL:
             self.status = status
             self.has_head = True
@@ -112,6 +118,6 @@ class HttptoolsReader:
 
     def on_message_complete(self) -> None:
         """Take the end of a reply that is not interim."""
-        if not self.is_whole and self.has_head:
+        if self.has_head and not self.is_whole and self._parser is not None:
             self.is_whole = True
-            self._is_kept = self._parser.should_keep_alive()
+            self._is_kept = self._parser.should_keep_alive()  # it knows only now
