@@ -106,6 +106,30 @@ def test_help_does_not_load_the_pipeline() -> None:
     assert loaded & set(HEAVY) == {"typer"}
 
 
+def test_help_loads_no_command() -> None:
+    """Of the package only what `forge --help` prints and what closed streams need."""
+    code = (
+        "import sys; sys.argv = ['forge', '--help']; import inference_forge.cli.main as main;"
+        " main._run(); print(*sys.modules)"
+    )
+    environ = {k: v for k, v in os.environ.items() if not k.startswith("COV")}
+    done = subprocess.run(
+        [sys.executable, "-c", code], capture_output=True, text=True, check=True, env=environ
+    )
+    loaded = set(done.stdout.splitlines()[-1].split())
+    assert loaded & set(HEAVY) == {"typer"}
+    assert {name for name in loaded if name.startswith("inference_forge")} == {
+        "inference_forge",
+        "inference_forge.cli",
+        "inference_forge.cli.commands",
+        "inference_forge.cli.main",
+        "inference_forge.cli.streams",
+        "inference_forge.core",
+        "inference_forge.core.terminal",
+        "inference_forge.errors",
+    }
+
+
 def test_the_layers_hold() -> None:
     """The import contracts in pyproject.toml are kept."""
     pytest.importorskip("importlinter")

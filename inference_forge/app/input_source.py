@@ -14,7 +14,6 @@ from inference_forge.adapters.sources import (
 )
 from inference_forge.app.places import STDIN
 from inference_forge.core.columns import resolve_column
-from inference_forge.core.preparation import Preparation
 from inference_forge.errors import UsageError
 
 if TYPE_CHECKING:
@@ -23,6 +22,7 @@ if TYPE_CHECKING:
 
     from inference_forge.adapters.sources import FileSource
     from inference_forge.app.inputs import Input
+    from inference_forge.core.preparation import Preparation
     from inference_forge.ports import TicketSource
     from inference_forge.settings import Settings
 
@@ -34,12 +34,7 @@ def open_input(input_: Input, settings: Settings, stdin: BinaryIO | None) -> Tic
         UsageError: a setting does not fit, or no text column was found.
         InputError: the input cannot be read.
     """
-    preparation = Preparation(
-        clean=frozenset(settings.clean),
-        redact=frozenset(settings.redact),
-        max_chars=settings.max_ticket_chars,
-        on_long=settings.on_long,
-    )
+    preparation = _preparation(settings)
 
     def open_one(name: str) -> TicketSource:
         source = open_with(
@@ -49,7 +44,7 @@ def open_input(input_: Input, settings: Settings, stdin: BinaryIO | None) -> Tic
             id_column=settings.id_column,
             tenant_column=settings.tenant_column,
             context_columns=settings.context_column,
-            keeps_lines=preparation.needs_lines,
+            keeps_lines=preparation is not None and preparation.needs_lines,
         )
         if len(input_.names) == 1:  # of several one may have what another lacks
             _check_names(source, (*settings.keep, *settings.drop))
@@ -61,7 +56,22 @@ def open_input(input_: Input, settings: Settings, stdin: BinaryIO | None) -> Tic
         source = RangeSource(source, offset=settings.offset, limit=settings.limit)
     if settings.sample is not None:
         source = SampledSource(source, size=settings.sample, seed=settings.seed)
-    return PreparedSource(source, preparation) if preparation.is_needed else source
+    return source if preparation is None else PreparedSource(source, preparation)
+
+
+def _preparation(settings: Settings) -> Preparation | None:
+    """Return what is done to texts before sending; None when nothing is."""
+    if not settings.clean and not settings.redact and settings.max_ticket_chars is None:
+        return None
+    # With patterns by the dozen, which take a while to compile.
+    from inference_forge.core.preparation import Preparation  # noqa: PLC0415
+
+    return Preparation(
+        clean=frozenset(settings.clean),
+        redact=frozenset(settings.redact),
+        max_chars=settings.max_ticket_chars,
+        on_long=settings.on_long,
+    )
 
 
 def open_with(settings: Settings, name: str, stdin: BinaryIO | None, **columns: Any) -> FileSource:

@@ -54,11 +54,6 @@ class Preparation:
     on_long: OnLong = OnLong.FAIL
 
     @property
-    def is_needed(self) -> bool:
-        """Whether any text could change or be too long."""
-        return bool(self.clean or self.redact or self.max_chars is not None)
-
-    @property
     def needs_lines(self) -> bool:
         """Whether texts must come from `join_kept`, with their line breaks."""
         return bool(self.clean)

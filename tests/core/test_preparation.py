@@ -68,10 +68,7 @@ def test_a_column_cannot_pretend_to_be_two() -> None:
 
 
 def test_what_is_needed() -> None:
-    """Without a setting there is nothing to do; only cleaning needs lines."""
-    assert not Preparation().is_needed
-    assert Preparation(max_chars=1).is_needed
-    assert Preparation(redact=frozenset({Redaction.KEY})).is_needed
+    """Only cleaning needs lines."""
     assert not Preparation(redact=frozenset({Redaction.KEY})).needs_lines
     assert ALL.needs_lines
 

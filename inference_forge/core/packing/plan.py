@@ -6,7 +6,6 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Final, TypeVar
 
 from inference_forge.core.complexity import BATCH_SIZES
-from inference_forge.core.packing.suspicion import is_suspicious
 from inference_forge.core.tokens import estimate_tokens
 from inference_forge.models import Complexity
 
@@ -45,6 +44,9 @@ class PackPlan:
 
         A suspicious ticket is a group of its own.
         """
+        # Its patterns take a while to compile, and most runs do not pack.
+        from inference_forge.core.packing.suspicion import is_suspicious  # noqa: PLC0415
+
         size = self.sizes[complexity]
         groups: list[list[_T]] = []
         group: list[_T] = []
