@@ -6,8 +6,16 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from inference_forge.core.complexity import BATCH_SIZES, complexity_of, word_count
+from inference_forge.core.complexity import (
+    BATCH_SIZES,
+    complexity_of,
+    complexity_of_normalised,
+    word_count,
+)
+from inference_forge.core.preparation import Preparation
+from inference_forge.core.text import join_parts
 from inference_forge.models import Complexity
+from inference_forge.settings.choices import OnLong, Redaction
 
 
 @pytest.mark.parametrize(
@@ -82,3 +90,26 @@ def test_more_text_is_never_fewer_words(text: str, more: str) -> None:
 def test_batches_are_smaller_for_longer_tickets() -> None:
     """Five complex, ten medium, twenty simple."""
     assert [BATCH_SIZES[complexity] for complexity in Complexity] == [20, 10, 5]
+
+
+TEXTS = st.lists(
+    st.sampled_from(["word", "a@b.example", "+49 30 1234567", "4111 1111 1111 1111", "\t", "\n"])
+    | st.sampled_from([" ", "  ", "\x1c", "\xa0", "sk-abcdefgh12345678", "\u0e01\u0e02"])
+    | st.text(max_size=5),
+    max_size=90,
+).map(" ".join)
+
+
+@given(st.lists(TEXTS, max_size=3), st.integers(1, 400), st.booleans())
+def test_of_what_is_sent_words_need_not_be_cut_out(
+    parts: list[str], max_chars: int, is_redacted: bool
+) -> None:
+    """Between words of a text as it is sent stands one space or line break, also when redacted."""
+    text = join_parts(parts)
+    preparation = Preparation(
+        redact=frozenset(Redaction) if is_redacted else frozenset(),
+        max_chars=max_chars,
+        on_long=OnLong.TRUNCATE,
+    )
+    for sent in (text, preparation.prepare(text).text if text else ""):
+        assert complexity_of_normalised(sent) == complexity_of(sent)

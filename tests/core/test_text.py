@@ -16,6 +16,9 @@ from inference_forge.core.text import join_context, join_parts, normalise, print
     [
         ("  a \t b\r\n\nc ", "a b c"),
         ("plain", "plain"),
+        ("two  spaces", "two spaces"),
+        (" before", "before"),
+        ("behind ", "behind"),
         ("", ""),
         (" \n\t ", ""),
         ("caf\u0065\u0301", "caf\u00e9"),
@@ -29,6 +32,14 @@ from inference_forge.core.text import join_context, join_parts, normalise, print
 def test_white_space_and_unicode_are_normalised(text: str, expected: str) -> None:
     """White space collapses, letters compose, and what cannot be seen is blank."""
     assert normalise(text) == expected
+
+
+@given(st.text(st.sampled_from(" \t\n\x1c\xa0\u2028\u200bab\x01e\u0301\u0bbe"), max_size=8))
+def test_clean_text_is_only_known_sooner(text: str) -> None:
+    """What is returned at once is what taking it apart would give."""
+    taken_apart = " ".join(unicodedata.normalize("NFC", text).split())
+    is_seen = any(each.isprintable() and each != " " for each in taken_apart)
+    assert normalise(text) == (taken_apart if is_seen else "")
 
 
 @given(st.text())
