@@ -4,11 +4,23 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field
 from enum import StrEnum
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, TypeVar, dataclass_transform
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
     from decimal import Decimal
+
+_T = TypeVar("_T")
+
+
+@dataclass_transform(frozen_default=True, field_specifiers=(field,))
+def row_value(cls: type[_T]) -> type[_T]:
+    """Make a slotted dataclass that the type checker keeps from being changed, and nobody else.
+
+    For what each row is made of: guarded at run time as well, one of seven attributes takes 0.7 µs
+    to make instead of 0.15, and a cached row, which takes about 10 µs in all, is made of five.
+    """
+    return dataclass(slots=True, unsafe_hash=True)(cls)
 
 
 class Complexity(StrEnum):
@@ -28,7 +40,7 @@ class Finish(StrEnum):
     REFUSAL = "refusal"
 
 
-@dataclass(frozen=True, slots=True)
+@row_value
 class CellRecord:
     """A row of a table, for pass-through.
 
@@ -41,15 +53,18 @@ class CellRecord:
     cells: Sequence[str]
 
 
-@dataclass(frozen=True, slots=True)
+@row_value
 class JsonRecord:
     """A JSON object, for pass-through.
 
     Attributes:
         raw: the object's exact bytes, from `{` to `}`, UTF-8, without a line break.
+        names: its members' names, each once, so that nobody has to read it again for them; None
+            when they were not looked at.
     """
 
     raw: bytes
+    names: tuple[str, ...] | None = field(default=None, compare=False)
 
 
 @dataclass(frozen=True, slots=True)
@@ -66,7 +81,7 @@ class RawRecord:
 Record = CellRecord | JsonRecord | RawRecord
 
 
-@dataclass(frozen=True, slots=True)
+@row_value
 class Ticket:
     """One input row's text.
 
@@ -121,7 +136,7 @@ class RejectedRow:
 Row = Ticket | RejectedRow
 
 
-@dataclass(frozen=True, slots=True)
+@row_value
 class Classification:
     """A validated answer.
 
@@ -139,7 +154,7 @@ class Classification:
 Outcome = Classification | Failure
 
 
-@dataclass(frozen=True, slots=True)
+@row_value
 class Usage:
     """Tokens of one or more requests.
 
@@ -198,7 +213,7 @@ class Spending:
     tries: int = 0
 
 
-@dataclass(frozen=True, slots=True)
+@row_value
 class ResolvedRow:
     """A row with its outcome, ready to be written.
 
@@ -298,7 +313,7 @@ class ModelAnswer:
     first_token_s: float | None = None
 
 
-@dataclass(frozen=True, slots=True)
+@row_value
 class CacheEntry:
     """One paid answer.
 

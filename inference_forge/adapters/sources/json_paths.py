@@ -95,7 +95,10 @@ def name_at(raw: bytes, value: Any, path: Path) -> str | None:
     Arguments: as for `text_at`.
     """
     found = value.get(path[0]) if len(path) == 1 else find(value, path)
+    if isinstance(found, str):
+        return found.strip() or None
     if isinstance(found, float):
+        # orjson reads a long number as a float, the bytes are exact.
         found = find(load_exact(raw), path)
     if isinstance(found, str):
         return found.strip() or None

@@ -21,16 +21,12 @@ class RepeatedMembers:
 
     Arguments:
         names: members at the top of the objects.
-
-    Attributes:
-        keys: the members' keys as JSON; only objects that hold one twice need be looked at, and
-            counting bytes is quick.
     """
 
     def __init__(self, names: Iterable[str]) -> None:
         self._names = frozenset(names)
-        self.keys = tuple(map(orjson.dumps, sorted(self._names)))
-        self._patterns = [re.compile(re.escape(key) + rb"[ \t\r\n]*:") for key in self.keys]
+        self._keys = tuple(map(orjson.dumps, sorted(self._names)))
+        self._patterns = [re.compile(re.escape(key) + rb"[ \t\r\n]*:") for key in self._keys]
         self._found = 0
 
     @property
@@ -46,7 +42,9 @@ class RepeatedMembers:
 
     def look_at(self, raw: bytes) -> None:
         """Take note of one object."""
-        # Most are values, not members.
-        if any(len(pattern.findall(raw)) > 1 for pattern in self._patterns):
+        # Counting bytes is quick, and most that stand twice are values, not members.
+        if any(raw.count(key) > 1 for key in self._keys) and any(
+            len(pattern.findall(raw)) > 1 for pattern in self._patterns
+        ):
             found = [member.key for member in members(raw) if member.key in self._names]
             self._found += len(set(found)) < len(found)

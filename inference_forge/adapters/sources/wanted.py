@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 from inference_forge.core.text import join_kept, join_parts
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable
+    from collections.abc import Callable, Iterable
 
 
 @dataclass(frozen=True, slots=True)
@@ -33,6 +33,7 @@ class WantedColumns:
     keeps_lines: bool = False
     is_labelled: bool = False
 
-    def join(self, parts: Iterable[str]) -> str:
-        """Return a ticket's text from its text columns; empty when all are blank."""
-        return join_kept(parts) if self.keeps_lines else join_parts(parts)
+    @property
+    def join(self) -> Callable[[Iterable[str]], str]:
+        """What makes a ticket's text from its text columns; empty when all are blank."""
+        return join_kept if self.keeps_lines else join_parts
