@@ -10,7 +10,7 @@ from decimal import Decimal
 from typing import TYPE_CHECKING, Any
 
 import pytest
-from fakes_rows import cells, failed, labelled, obj
+from fakes_rows import COST, cells, failed, labelled, obj
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
@@ -20,11 +20,21 @@ from inference_forge.adapters.sinks.added import (
     ResultColumns,
     free_prefix,
     plain_decimal,
+    values_of,
 )
 from inference_forge.adapters.sinks.objects import ObjectEncoder, unique_names
 from inference_forge.adapters.sinks.options import OutputKind, format_of
 from inference_forge.errors import UsageError
-from inference_forge.models import Money, RawRecord, ResolvedRow, Ticket
+from inference_forge.models import (
+    Classification,
+    Complexity,
+    Money,
+    RawRecord,
+    ResolvedRow,
+    Spending,
+    Ticket,
+    Usage,
+)
 from inference_forge.settings import CsvGuard
 
 if TYPE_CHECKING:
@@ -174,12 +184,29 @@ def test_other_fields_replace_the_default_ones(tmp_path: Path) -> None:
     assert "\nx,low,,simple," in written.results
 
 
+@pytest.mark.parametrize("to", ["csv", "jsonl"])
+def test_rows_that_cost_nothing_are_written_like_others(tmp_path: Path, to: str) -> None:
+    """How the last one was written is only taken for rows that end alike."""
+    nothing = Spending(cost=Money(Decimal(0), ""))
+    rows: list[ResolvedRow] = []
+    for complexity in Complexity:
+        for model in ("m-1", "m-2", "=m", "m\x1b[0m"):
+            for spending in (nothing, Spending(), Spending(Usage(1, 1), COST)):
+                for is_hit in (True, False):
+                    row = labelled(obj(f'{{"n":{len(rows) // 2}}}'))
+                    answer = Classification(row.outcome.values, model)  # type: ignore[union-attr]
+                    rows.append(ResolvedRow(row.row, answer, complexity, is_hit, spending))
+    alone = [write(tmp_path, [row], to=to).results.splitlines()[-1] for row in rows]
+    together = write(tmp_path, rows + rows, to=to).results.splitlines()
+    assert together[-2 * len(rows) :] == alone + alone
+
+
 def test_each_column_set_refuses_the_other_outcome() -> None:
     """A row cannot end up in the wrong file unnoticed."""
     with pytest.raises(TypeError):
-        ResultColumns((), has_reasoning=False).values(failed(obj("{}")))
+        values_of(ResultColumns((), has_reasoning=False), failed(obj("{}")))
     with pytest.raises(TypeError):
-        FailureColumns().values(labelled(obj("{}")))
+        values_of(FailureColumns(), labelled(obj("{}")))
 
 
 # --- name collisions ------------------------------------------------------------------------

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from decimal import Decimal
 from typing import TYPE_CHECKING, Protocol
 
@@ -20,8 +21,44 @@ if TYPE_CHECKING:
 COLLISION_PREFIX = "forge_"
 DETAIL_PLACE = FAILURE_COLUMNS.index("error_detail")
 
+MAX_ENDINGS = 1_000
+"""How many shared endings an encoder remembers: far more than there are at a time."""
+
+# One for each complexity, and a few more for models. Looking through them must stay cheap.
+_MAX_SHARED = 6
+
 Value = str | int | bool | Decimal | None
 """A cell that is added: None is blank in a table and null in JSON."""
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Ending:
+    """The last values that are added to a row; rows that nothing was spent on may share one.
+
+    Compared by identity, so that an encoder can remember how a shared one is written.
+
+    Attributes:
+        values: one per name at the end of the names.
+        made_for: the row it was made for; None when it is not shared.
+    """
+
+    values: tuple[Value, ...] = ()
+    made_for: ResolvedRow | None = None
+
+    def fits(self, row: ResolvedRow, model: str) -> bool:
+        """Return whether it is the ending of `row`, which `model` answered."""
+        first = self.made_for
+        return (
+            first is not None
+            and first.complexity is row.complexity
+            and first.spending is row.spending
+            and first.cache_hit is row.cache_hit
+            and isinstance(first.outcome, Classification)
+            and first.outcome.model == model
+        )
+
+
+NO_ENDING = Ending()
 
 
 class AddedColumns(Protocol):
@@ -31,8 +68,16 @@ class AddedColumns(Protocol):
     def names(self) -> tuple[str, ...]:
         """Their names, without prefix."""
 
-    def values(self, row: ResolvedRow) -> list[Value]:
-        """Return one value per name."""
+    def beginning(self, row: ResolvedRow) -> list[Value]:
+        """Return the values of the first names."""
+
+    def ending(self, row: ResolvedRow) -> Ending:
+        """Return the values of the other names."""
+
+
+def values_of(added: AddedColumns, row: ResolvedRow) -> list[Value]:
+    """Return one value per name."""
+    return [*added.beginning(row), *added.ending(row).values]
 
 
 class ResultColumns:
@@ -57,6 +102,7 @@ class ResultColumns:
         self._fields = fields
         self._summary_words = summary_words
         self._has_reasoning = has_reasoning
+        self._shared: list[Ending] = []
         self._has_truncated = has_truncated
         extracted = () if summary_words is None else (SUMMARY_FIELD.name,)
         self.names: tuple[str, ...] = fields + extracted + RUN_COLUMNS
@@ -65,17 +111,30 @@ class ResultColumns:
         if has_truncated:
             self.names += ("truncated",)
 
-    def values(self, row: ResolvedRow) -> list[Value]:
-        """Return a classified row's values; None for a field without one."""
-        answer = row.outcome
-        if not isinstance(answer, Classification):
-            raise TypeError("only classified rows go into the results")
-        cost = row.spending.cost
-        values: list[Value] = [*map(answer.values.get, self._fields)]
+    def beginning(self, row: ResolvedRow) -> list[Value]:
+        """Return a classified row's answer; None for a field without one."""
+        values: list[Value] = [*map(_answer_of(row).values.get, self._fields)]
         if self._summary_words is not None:
             text = row.row.own_text if isinstance(row.row, Ticket) else ""
             values.append(extract_summary(text, max_words=self._summary_words))
-        values += (
+        return values
+
+    def ending(self, row: ResolvedRow) -> Ending:
+        """Return what this run has to say of a classified row."""
+        answer = _answer_of(row)
+        for shared in self._shared:
+            if shared.fits(row, answer.model):
+                return shared
+        if not row.cache_hit or self._has_reasoning or self._has_truncated:
+            return Ending(self._run_values(row, answer))
+        if len(self._shared) >= _MAX_SHARED:
+            del self._shared[0]
+        self._shared.append(Ending(self._run_values(row, answer), row))
+        return self._shared[-1]
+
+    def _run_values(self, row: ResolvedRow, answer: Classification) -> tuple[Value, ...]:
+        cost = row.spending.cost
+        values: list[Value] = [
             row.complexity,
             row.cache_hit,
             row.spending.usage.total_tokens,
@@ -83,12 +142,18 @@ class ResultColumns:
             cost.currency if cost else None,
             # Servers name it.
             safe_line(answer.model).strip(),
-        )
+        ]
         if self._has_reasoning:
             values.append(answer.reasoning)
         if self._has_truncated:
             values.append(isinstance(row.row, Ticket) and row.row.is_truncated)
-        return values
+        return tuple(values)
+
+
+def _answer_of(row: ResolvedRow) -> Classification:
+    if not isinstance(row.outcome, Classification):
+        raise TypeError("only classified rows go into the results")
+    return row.outcome
 
 
 class FailureColumns:
@@ -96,7 +161,7 @@ class FailureColumns:
 
     names: tuple[str, ...] = FAILURE_COLUMNS
 
-    def values(self, row: ResolvedRow) -> list[Value]:
+    def beginning(self, row: ResolvedRow) -> list[Value]:
         """Return a failed row's values."""
         failure = row.outcome
         if not isinstance(failure, Failure):
@@ -104,15 +169,23 @@ class FailureColumns:
         tokens = row.spending.usage.total_tokens
         return [failure.code, failure.detail, failure.attempts, tokens]
 
+    def ending(self, _row: ResolvedRow) -> Ending:
+        """Return nothing."""
+        return NO_ENDING
+
 
 class NoColumns:
     """What a file of untouched rows adds."""
 
     names: tuple[str, ...] = ()
 
-    def values(self, _row: ResolvedRow) -> list[Value]:
+    def beginning(self, _row: ResolvedRow) -> list[Value]:
         """Return nothing."""
         return []
+
+    def ending(self, _row: ResolvedRow) -> Ending:
+        """Return nothing."""
+        return NO_ENDING
 
 
 def plain_decimal(amount: Decimal) -> str:

@@ -8,14 +8,20 @@ from typing import TYPE_CHECKING, assert_never
 
 import orjson
 
-from inference_forge.adapters.sinks.added import collisions, free_prefix, plain_decimal
+from inference_forge.adapters.sinks.added import (
+    MAX_ENDINGS,
+    collisions,
+    free_prefix,
+    plain_decimal,
+    values_of,
+)
 from inference_forge.core.json_text import load, members
 from inference_forge.models import CellRecord, Failure, JsonRecord, RawRecord
 
 if TYPE_CHECKING:
     from collections.abc import Collection, Sequence
 
-    from inference_forge.adapters.sinks.added import AddedColumns
+    from inference_forge.adapters.sinks.added import AddedColumns, Ending, Value
     from inference_forge.adapters.sinks.chosen import ChosenMembers
     from inference_forge.events import Warned
     from inference_forge.models import ResolvedRow
@@ -54,7 +60,6 @@ class ObjectEncoder:
     ) -> None:
         self._added = added
         self._names = [prefix + name for name in added.names]
-        self._cost_place = added.names.index("cost") if "cost" in added.names else None
         names = unique_names(columns)
         self._columns = names if is_kept is None else list(compress(names, is_kept))
         self._is_kept = is_kept
@@ -62,6 +67,7 @@ class ObjectEncoder:
         self._is_list = is_list
         self._is_strict = is_strict
         self._is_first = True
+        self._endings: dict[Ending, bytes] = {}
         self._known_keys: dict[tuple[str, ...], list[str]] = {}
 
     @property
@@ -84,7 +90,7 @@ class ObjectEncoder:
         record = row.row.record
         match record:
             case JsonRecord():
-                encoded = self._spliced(record.raw, row)
+                encoded = self._spliced(record, row)
             case CellRecord():
                 cells = record.cells
                 kept = cells if self._is_kept is None else compress(cells, self._is_kept)
@@ -103,9 +109,10 @@ class ObjectEncoder:
         self._is_first = False
         return separator + encoded
 
-    def _spliced(self, raw: bytes, row: ResolvedRow) -> bytes | Failure:
+    def _spliced(self, record: JsonRecord, row: ResolvedRow) -> bytes | Failure:
         """Return the object's own bytes with the added members at the end."""
-        keys = tuple(load(raw))
+        raw = record.raw
+        keys = tuple(load(raw)) if record.names is None else record.names
         written = None if self._chosen.takes_all else self._chosen.of(keys)
         taken = self._known_keys.get(keys)
         if taken is None:
@@ -121,19 +128,36 @@ class ObjectEncoder:
         if written is not None:
             raw = _filtered(raw, written)
         joint = b"," if raw != b"{}" and keys and self._names else b""
-        return raw[:-1] + joint + _dump(self._members(row, prefix))[1:]
+        added = _dump(self._members(row, prefix))[1:] if prefix else self._closing(row)
+        return raw[:-1] + joint + added
+
+    def _closing(self, row: ResolvedRow) -> bytes:
+        """Return the added members, and what closes the object."""
+        beginning = self._added.beginning(row)
+        ending = self._added.ending(row)
+        closed = self._endings.get(ending)
+        if closed is None:
+            names = self._names[len(beginning) :]
+            closed = _dump(_written(names, ending.values))[1:]
+            closed = b"," + closed if names and beginning else closed
+            if ending.made_for is not None:
+                if len(self._endings) >= MAX_ENDINGS:
+                    self._endings.clear()
+                self._endings[ending] = closed
+        return _dump(dict(zip(self._names, beginning, strict=False)))[1:-1] + closed
 
     def _members(self, row: ResolvedRow, prefix: str = "") -> dict[str, object]:
         """Return the added members."""
         names = [prefix + name for name in self._names] if prefix else self._names
-        added: dict[str, object] = dict(zip(names, self._added.values(row), strict=True))
-        if self._cost_place is not None:
-            name = names[self._cost_place]
-            cost = added[name]
-            if isinstance(cost, Decimal):
-                # orjson knows no decimals; a fragment is written as it is.
-                added[name] = orjson.Fragment(plain_decimal(cost))
-        return added
+        return _written(names, values_of(self._added, row))
+
+
+def _written(names: Sequence[str], values: Sequence[Value]) -> dict[str, object]:
+    """Return members for orjson, to which a decimal, which it does not know, is a fragment."""
+    return {
+        name: orjson.Fragment(plain_decimal(value)) if isinstance(value, Decimal) else value
+        for name, value in zip(names, values, strict=True)
+    }
 
 
 def _filtered(raw: bytes, written: Collection[str]) -> bytes:

@@ -10,7 +10,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 
 from inference_forge.adapters.arrow_cells import ArrowBatch, ArrowCells
-from inference_forge.adapters.sinks.added import DETAIL_PLACE
+from inference_forge.adapters.sinks.added import DETAIL_PLACE, values_of
 from inference_forge.adapters.sinks.members import TableMembers, shown, unknown_column
 from inference_forge.adapters.sinks.table import raw_note
 from inference_forge.errors import OutputError
@@ -90,7 +90,7 @@ class ParquetEncoder:
     def row(self, row: ResolvedRow) -> bytes | Failure:
         """Return a group of rows when this one completes it, or why the row does not fit."""
         record = row.row.record
-        values = self._added.values(row)
+        values = values_of(self._added, row)
         cells: Cells
         match record:
             case CellRecord():

@@ -8,7 +8,7 @@ from itertools import compress
 from typing import TYPE_CHECKING, assert_never
 
 from inference_forge.adapters.foreign_cells import ForeignCells
-from inference_forge.adapters.sinks.added import DETAIL_PLACE, Value, plain_decimal
+from inference_forge.adapters.sinks.added import DETAIL_PLACE, MAX_ENDINGS, Value, plain_decimal
 from inference_forge.adapters.sinks.members import TableMembers, shown, unknown_column
 from inference_forge.core.formula import TRIGGERS, guard_cell
 from inference_forge.models import CellRecord, Failure, JsonRecord, RawRecord
@@ -17,7 +17,7 @@ from inference_forge.settings import CsvGuard
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
 
-    from inference_forge.adapters.sinks.added import AddedColumns
+    from inference_forge.adapters.sinks.added import AddedColumns, Ending
     from inference_forge.adapters.sinks.chosen import ChosenMembers
     from inference_forge.adapters.sinks.options import OutputFormat
     from inference_forge.events import Warned
@@ -69,6 +69,7 @@ class TableEncoder:
         self._triggers = frozenset() if guard is CsvGuard.OFF else TRIGGERS
         self._has_bom = has_bom
         self._is_strict = is_strict
+        self._endings: dict[Ending, list[str]] = {}
         is_guarded = guard is CsvGuard.ALL or (has_foreign_names and guard is CsvGuard.ADDED)
         names = [guard_cell(name) for name in columns] if is_guarded else columns
         self._header = (
@@ -89,7 +90,7 @@ class TableEncoder:
     def row(self, row: ResolvedRow) -> bytes | Failure:
         """Return one line, or why the row does not fit the table."""
         record = row.row.record
-        values = self._added.values(row)
+        values = self._added.beginning(row)
         match record:
             case CellRecord():
                 cells = list(self._keep(record.cells))
@@ -108,7 +109,12 @@ class TableEncoder:
                 _note(values, raw_note(record))
             case _:
                 assert_never(record)
-        cells += map(self._cell, values)
+        triggers = self._triggers
+        cells += [
+            value if isinstance(value, str) and value[:1] not in triggers else self._cell(value)
+            for value in values
+        ]
+        cells += self._ended(self._added.ending(row))
         return self._line(cells)
 
     def tail(self) -> bytes:
@@ -125,6 +131,17 @@ class TableEncoder:
         triggers = self._triggers
         cells = [guard_cell(cell) if cell[:1] in triggers else cell for cell in found]
         return cells, unknown
+
+    def _ended(self, ending: Ending) -> list[str]:
+        """Return the cells of the last values."""
+        cells = self._endings.get(ending)
+        if cells is None:
+            cells = [*map(self._cell, ending.values)]
+            if ending.made_for is not None:
+                if len(self._endings) >= MAX_ENDINGS:
+                    self._endings.clear()
+                self._endings[ending] = cells
+        return cells
 
     def _cell(self, value: Value) -> str:
         """Return an added value as it stands in a cell."""
