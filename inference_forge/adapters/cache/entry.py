@@ -7,7 +7,7 @@ defensive: whatever is not exactly that, another version's row included, is no e
 from __future__ import annotations
 
 from types import NoneType
-from typing import TYPE_CHECKING, Any, Final
+from typing import TYPE_CHECKING, Final
 
 import orjson
 
@@ -61,9 +61,16 @@ def decode_entry(value: object) -> CacheEntry | None:
         fields = orjson.loads(value)
     except orjson.JSONDecodeError:
         return None
-    if type(fields) is not list or tuple(map(type, fields)) not in _SHAPES or not _is_ours(fields):
+    if type(fields) is not list or tuple(map(type, fields)) not in _SHAPES:
         return None
-    _, raw, values, model, stored_at, usage, reasoning = fields
+    version, raw, values, model, stored_at, usage, reasoning = fields
+    if (
+        version != ENTRY_VERSION
+        or tuple(map(type, usage)) != _USAGE_SHAPE
+        or min(usage) < 0
+        or (values is not None and not _TEXT_ONLY.issuperset(map(type, values.values())))
+    ):
+        return None
     return CacheEntry(raw, values, model, Usage(*usage), float(stored_at), reasoning)
 
 
@@ -83,16 +90,6 @@ def _fields(entry: CacheEntry) -> tuple[object, ...]:
             usage.is_estimate,
         ),
         entry.reasoning,
-    )
-
-
-def _is_ours(fields: list[Any]) -> bool:
-    version, _, values, _, _, usage, _ = fields
-    return (
-        version == ENTRY_VERSION
-        and (values is None or set(map(type, values.values())) <= _TEXT_ONLY)
-        and tuple(map(type, usage)) == _USAGE_SHAPE
-        and min(usage) >= 0
     )
 
 

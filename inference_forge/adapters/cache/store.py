@@ -7,6 +7,7 @@ NORMAL), never the file's consistency.
 
 from __future__ import annotations
 
+import math
 import threading
 from typing import TYPE_CHECKING, Final
 
@@ -19,12 +20,15 @@ from inference_forge.adapters.cache.trouble import CacheTroubleError, Notices, T
 from inference_forge.errors import CacheError
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable, Mapping, Sequence
+    from collections.abc import Callable, Collection, Mapping, Sequence
     from pathlib import Path
 
     from inference_forge.adapters.cache.files import FileIdentity
     from inference_forge.adapters.cache.table import Table
     from inference_forge.models import CacheEntry
+
+_BYTES: Final = frozenset({bytes})
+_LENGTHS: Final = frozenset({KEY_BYTES})
 
 BLOCK_KEYS: Final = 500
 """Keys of one SELECT; beyond this the time per key stays the same (2 µs)."""
@@ -91,12 +95,12 @@ class DiskResultCache:
         _check_keys(keys)
         with self._lock:
             self._check_open()
-            now_s = self._clock()
+            stale_at = -math.inf if self._ttl_s is None else self._clock() - self._ttl_s
             found: dict[bytes, CacheEntry] = {}
             for start in range(0, len(keys), BLOCK_KEYS):
                 for key, value in self._read(keys[start : start + BLOCK_KEYS]).items():
                     entry = decode_entry(value)
-                    if entry is not None and self._is_fresh(entry, now_s):
+                    if entry is not None and entry.stored_at > stale_at:
                         found[key] = entry
             return found
 
@@ -133,9 +137,6 @@ class DiskResultCache:
     def _check_open(self) -> None:
         if self._is_closed:
             raise CacheError("the answer cache is closed; open it again")
-
-    def _is_fresh(self, entry: CacheEntry, now_s: float) -> bool:
-        return self._ttl_s is None or now_s - entry.stored_at < self._ttl_s
 
     def _read(self, keys: Sequence[bytes]) -> Mapping[bytes, bytes]:
         if self._table is None:
@@ -242,6 +243,6 @@ def open_cache(
     )
 
 
-def _check_keys(keys: Iterable[bytes]) -> None:
-    if not all(type(key) is bytes and len(key) == KEY_BYTES for key in keys):
+def _check_keys(keys: Collection[bytes]) -> None:
+    if not (_BYTES.issuperset(map(type, keys)) and _LENGTHS.issuperset(map(len, keys))):
         raise ValueError(f"a fingerprint is {KEY_BYTES} bytes")
