@@ -47,6 +47,7 @@ class Intake:
         self._warn = warn
         self._arrived: deque[list[Row]] = deque()
         self._open: dict[int, Row] = {}
+        self._chars: dict[int, int] = {}
         self._has_ended = False
         self._changes: Counter[str] = Counter()
         self.read = 0
@@ -77,7 +78,7 @@ class Intake:
         number = chars = 0
         for row in rows:
             number += 1
-            chars += _chars(row)
+            chars += self._chars.pop(row.index)
             if are_written:
                 self._open.pop(row.index, None)
         self._window.remove(number, chars)
@@ -103,10 +104,12 @@ class Intake:
         for warned in self._source.warnings:
             self._warn(warned.code, warned.message)
         self._has_ended = not block
-        self._open.update((row.index, row) for row in block)
+        indices = [row.index for row in block]
+        self._open.update(zip(indices, block, strict=True))
+        self._chars.update(zip(indices, map(_chars, block), strict=True))
         progress = self._source.progress()
         self.read += len(block)
-        self._window.add(len(block), sum(map(_chars, block)))
+        self._window.add(len(block), sum(map(self._chars.__getitem__, indices)))
         self._emit(RowsRead(len(block), not block, progress.bytes_read, progress.bytes_total))
         changes = Counter(self._source.changes)
         if new := changes - self._changes:
@@ -118,11 +121,11 @@ def _chars(row: Row) -> int:
     """Return about how much memory `row` takes: its text, and the columns passed through."""
     text = len(row.text) if isinstance(row, Ticket) else 0
     match row.record:
-        case CellRecord(cells=cells):
-            return text + sum(map(len, cells))
-        case JsonRecord(raw=raw):
-            return text + len(raw)
-        case RawRecord(text=raw_text):
-            return text + len(raw_text)
+        case CellRecord() as table:
+            return text + sum(map(len, table.cells))
+        case JsonRecord() as written:
+            return text + len(written.raw)
+        case RawRecord() as unread:
+            return text + len(unread.text)
         case _:
             assert_never(row.record)

@@ -2,17 +2,25 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
+from dataclasses import replace
+from itertools import repeat
 from typing import TYPE_CHECKING
 
-from inference_forge.core.complexity import complexity_of
+from inference_forge.core.complexity import complexity_of_normalised
 from inference_forge.core.several_labels import JoinedLabels
 from inference_forge.core.taxonomy import Field, FieldKind, Taxonomy
 from inference_forge.errors import AnswerError, CacheError
-from inference_forge.models import Classification, Complexity, ModelAnswer, RejectedRow, Ticket
+from inference_forge.models import (
+    Classification,
+    Complexity,
+    ModelAnswer,
+    RejectedRow,
+    Ticket,
+    row_value,
+)
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Container, Iterable, Sequence
+    from collections.abc import Callable, Container, Sequence
 
     from inference_forge.core.fingerprint import Fingerprinter
     from inference_forge.core.parse import AnswerParser
@@ -20,7 +28,7 @@ if TYPE_CHECKING:
     from inference_forge.ports import ResultCache
 
 
-@dataclass(frozen=True, slots=True)
+@row_value
 class KnownTicket:
     """A ticket with all that is known before any call.
 
@@ -64,7 +72,12 @@ class Lookup:
         self._cache = cache
         self._fingerprinter = fingerprinter
         self._parser = parser
-        self._allowed = {field.name: _allowed_values(field) for field in taxonomy.fields}
+        self._names = taxonomy.field_names
+        self._allowed = [
+            (field.name, allowed)
+            for field in taxonomy.fields
+            if (allowed := _allowed_values(field)) is not None
+        ]
         self._not_before = not_before
         self._warn = warn
         self._fallback = fallback
@@ -78,16 +91,22 @@ class Lookup:
         if others:
             missed = [other for key, other in zip(keys, others, strict=True) if key not in hits]
             hits |= self._hits(missed)
-        pairs: Iterable[tuple[bytes, bytes | None]] = (
-            zip(keys, others, strict=True) if others else ((key, None) for key in keys)
-        )
-        known = iter(
+        known = [
             KnownTicket(
-                ticket, key, complexity_of(ticket.own_text), hits.get(key) or hits.get(other), other
+                ticket,
+                key,
+                complexity_of_normalised(ticket.own_text),
+                hits.get(key) or hits.get(other),
+                other,
             )
-            for ticket, (key, other) in zip(tickets, pairs, strict=True)
-        )
-        return [row if isinstance(row, RejectedRow) else next(known) for row in rows]
+            for ticket, key, other in zip(
+                tickets, keys, others or repeat(None, len(keys)), strict=True
+            )
+        ]
+        if len(known) == len(rows):
+            return [*known]
+        rest = iter(known)
+        return [row if isinstance(row, RejectedRow) else next(rest) for row in rows]
 
     def again(self, tickets: Sequence[KnownTicket]) -> list[KnownTicket]:
         """Return `tickets` with what is stored by now."""
@@ -117,15 +136,19 @@ class Lookup:
     def _hit(self, entry: CacheEntry) -> Classification | None:
         if entry.stored_at < self._not_before:
             return None
-        if entry.values is None:
+        values = entry.values
+        if values is None:
             return self._read_again(entry)
-        values = {}
-        for name, allowed in self._allowed.items():
-            value = entry.values.get(name)
-            if value is None or (allowed is not None and value not in allowed):
-                # `forge cache reparse` may have read it with another taxonomy.
+        if tuple(values) != self._names:
+            # `forge cache reparse` may have read it with another taxonomy.
+            values = {
+                name: value for name in self._names if (value := values.get(name)) is not None
+            }
+            if len(values) < len(self._names):
                 return self._read_again(entry)
-            values[name] = value
+        for name, allowed in self._allowed:
+            if values[name] not in allowed:
+                return self._read_again(entry)
         return Classification(values, entry.model, entry.reasoning)
 
     def _read_again(self, entry: CacheEntry) -> Classification | None:

@@ -25,7 +25,7 @@ from inference_forge.engine.scheduler import Scheduler
 from inference_forge.engine.window import Window
 from inference_forge.errors import InputError, OutputError, ProviderRefused, TryLater
 from inference_forge.events import LateFailures
-from inference_forge.models import Classification, RejectedRow, ResolvedRow, Ticket
+from inference_forge.models import Classification, RejectedRow, ResolvedRow, Row, Ticket
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
@@ -40,7 +40,6 @@ if TYPE_CHECKING:
     from inference_forge.engine.packs import Packs
     from inference_forge.engine.routing import Router
     from inference_forge.events import Event
-    from inference_forge.models import Row
     from inference_forge.ports import OutcomeSink, ResultCache, TicketSource, Worker
 
 REFUSED_GRACE_S: Final = 2.0
@@ -53,7 +52,8 @@ class Stages:
 
     Attributes:
         reader: runs the source's calls; its own thread, because a pipe may block for ever.
-        worker: runs the cache's and the sink's calls.
+        worker: runs the cache's calls.
+        writer: runs the sink's calls, while the cache waits for the disk.
         grace_s: seconds that tries under way are given after a stop.
     """
 
@@ -69,6 +69,7 @@ class Stages:
     control: RunControl
     reader: Worker
     worker: Worker
+    writer: Worker
     clock: Callable[[], float]
     unix_now: Callable[[], float]
     emit: Callable[[Event], None]
@@ -117,6 +118,7 @@ class Pipeline:
         self._written = 0
         self._late_failures: Counter[str] = Counter()
         self._can_write = True
+        self._unreadable: InputError | None = None
         self._scheduler = Scheduler(
             router=stages.router,
             packs=stages.packs,
@@ -173,7 +175,7 @@ class Pipeline:
         self._book.announce(rejected)
         tickets = [row for row in rows if isinstance(row, Ticket)]
         if tickets:
-            await stages.worker.run(lambda: stages.sink.write_pending(tickets))
+            await stages.writer.run(lambda: stages.sink.write_pending(tickets))
 
     async def _ask(
         self,
@@ -204,18 +206,30 @@ class Pipeline:
         await self._scheduler.run(settled, self._stages.control)
 
     async def _read_all(self, rows: MemoryObjectSendStream[list[ResolvedRow]]) -> None:
-        stages = self._stages
-        with stages.control.interruptible():
+        """Read and look up: while a block is looked up, the next is read."""
+        control = self._stages.control
+        blocks_in, blocks_out = anyio.create_memory_object_stream[list[Row]](0)
+        with control.interruptible():
+            async with anyio.create_task_group() as reading, blocks_out:
+                reading.start_soon(self._read_ahead, blocks_in)
+                async for block in blocks_out:
+                    await self._look_up(block, rows)
+            # Only now: what could be read before it is to have its outcome.
+            if self._unreadable is not None:
+                control.stop(self._unreadable)
+
+    async def _read_ahead(self, blocks: MemoryObjectSendStream[list[Row]]) -> None:
+        async with blocks:
             while True:
                 await self._intake.wait_for_room()
                 try:
                     block = await self._intake.next_block()
                 except InputError as error:
-                    stages.control.stop(error)
+                    self._unreadable = error
                     return
                 if not block:
                     return
-                await self._look_up(block, rows)
+                await blocks.send(block)
 
     async def _look_up(
         self, block: Sequence[Row], rows: MemoryObjectSendStream[list[ResolvedRow]]
@@ -288,7 +302,7 @@ class Pipeline:
         stages = self._stages
         if self._can_write:
             try:
-                await stages.worker.run(lambda: stages.sink.write_block(ready))
+                await stages.writer.run(lambda: stages.sink.write_block(ready))
                 self._written += len(ready)
                 self._note_late_failures()
             except (OutputError, TryLater) as error:

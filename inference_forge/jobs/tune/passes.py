@@ -217,6 +217,7 @@ class PassRunner:
             cache=plan.cache,
             reader=self.worker,
             worker=self.worker,
+            writer=self.worker,
             leases=plan.leases,
             control=self.control,
             emit=emit,
