@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import re
 import sqlite3
 import ssl
 import tempfile
@@ -35,6 +36,7 @@ from inference_forge.jobs.doctor.call import call_once, served_models
 from inference_forge.jobs.doctor.findings import fail, ok, warn, without_secrets
 from inference_forge.jobs.doctor.machine import (
     check_clock,
+    check_http,
     check_open_files,
     check_terminal,
     check_versions,
@@ -43,7 +45,7 @@ from inference_forge.jobs.doctor.readings import latency, rate_limits, structure
 from inference_forge.jobs.doctor.refusals import advice_on
 from inference_forge.jobs.doctor.storage import check_cache, check_directory
 from inference_forge.models import CacheEntry, Finish, ModelAnswer, Usage
-from inference_forge.settings import load_settings
+from inference_forge.settings import HttpStack, load_settings
 from inference_forge.settings.prices import price_tables
 
 if TYPE_CHECKING:
@@ -925,3 +927,27 @@ def test_foreign_text_is_safe_for_a_terminal() -> None:
     assert ok("x", "a\x1b[2Jb\nc").found == "a\ufffd[2Jb c"
     assert fail("x", "\x07", "\x9b", 2).line == "fail  x: \ufffd; fix: \ufffd"
     assert warn("x", "\x07", "\x9b").line == "warn  x: \ufffd; fix: \ufffd"
+
+
+@pytest.mark.parametrize(
+    ("stack", "is_proxied", "expected"),
+    [
+        (HttpStack.AUTO, False, r"httptools [\d.]+ on uvloop [\d.]+ \(--http auto\)"),
+        (HttpStack.AUTO, True, r"httpx [\d.]+ on uvloop .*; a proxy leaves no other choice .*"),
+        (HttpStack.PLAIN, False, r"h11 [\d.]+ on asyncio \(--http plain\)"),
+        (HttpStack.HTTPX, False, r"httpx [\d.]+ on asyncio \(--http httpx\)"),
+    ],
+)
+def test_what_speaks_http_is_told(stack: HttpStack, is_proxied: bool, expected: str) -> None:
+    """The parser and the event loop that a run would use."""
+    found = check_http(stack, is_proxied=is_proxied)
+    assert re.fullmatch(expected, found.found)
+    assert found.status is Status.OK
+
+
+def test_the_extra_is_named_where_it_is_missing(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Nothing is wrong without it, but it would be quicker."""
+    monkeypatch.setattr("inference_forge.adapters.http.stack.is_httptools_there", lambda: False)
+    found = check_http(HttpStack.AUTO, is_proxied=False)
+    assert found.found.startswith("h11 ")
+    assert "pip install 'inference-forge[fast]'" in found.found
