@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import gc
 import os
 import sys
 from typing import TYPE_CHECKING, Annotated, Any, BinaryIO
@@ -29,9 +28,6 @@ if TYPE_CHECKING:
     from inference_forge.observe.tally import Tally
 
 STDIN = "-"
-
-GARBAGE_OBJECTS = 10_000
-"""New objects before Python looks for cycles among them: a few megabytes."""
 
 
 def _classify(
@@ -112,7 +108,6 @@ def _classify(
         return
     if not is_agreed and _can_ask(inputs):
         _ask_first(job)
-    _spare_the_collector()
     try:
         results = run_classify(job)
     except ForgeError:
@@ -121,14 +116,6 @@ def _classify(
     _tell_rest(notices, results, settings)
     _report_stop(results[-1], settings)
     _exit(results, settings)
-
-
-def _spare_the_collector() -> None:
-    """Have Python look for cyclic garbage more rarely.
-
-    Tickets leave hardly a cycle behind, and looking took a tenth of a run's processor time.
-    """
-    gc.set_threshold(GARBAGE_OBJECTS)
 
 
 def _show_outlook(job: ClassifyJob) -> None:
