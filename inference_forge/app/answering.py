@@ -35,6 +35,10 @@ if TYPE_CHECKING:
 LOCAL: Final = "local"
 SIMULATED: Final = "simulated"
 
+REMEMBERED_TEXTS: Final = 20_000
+"""Of a simulated model in this process: a row may be asked about again while it is within the
+look-ahead window, which holds half as many."""
+
 
 @dataclass(frozen=True, slots=True)
 class Answering:
@@ -224,7 +228,7 @@ def _simulated(loaded: Loaded, warn: Callable[[str, str], None]) -> Answering:
         clock=time.time,  # noqa: TID251 - the composition root hands clocks out
         estimate_tokens=estimate_tokens,
         model=settings.model,
-        transport=simulated_transport(plan, anyio.current_time),
+        transport=simulated_transport(plan, anyio.current_time, max_texts=REMEMBERED_TEXTS),
         stream=settings.stream,
         reasoning=settings.reasoning,
         warn=warn,

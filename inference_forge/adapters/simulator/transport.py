@@ -17,14 +17,17 @@ if TYPE_CHECKING:
     from inference_forge.core.simulation.scripted import Scripted
 
 
-def simulated_transport(plan: SimulationPlan, clock: Callable[[], float]) -> SimulatedTransport:
+def simulated_transport(
+    plan: SimulationPlan, clock: Callable[[], float], *, max_texts: int | None = None
+) -> SimulatedTransport:
     """Return a transport that answers by `plan`.
 
     Arguments:
         plan: how the upstream behaves.
         clock: returns seconds; told to clients as Unix time. `anyio.current_time` will do.
+        max_texts: how many texts it remembers, the last ones; None for all.
     """
-    return SimulatedTransport(SimulatedUpstream(plan), clock)
+    return SimulatedTransport(SimulatedUpstream(plan, max_texts=max_texts), clock)
 
 
 class SimulatedTransport(httpx.AsyncBaseTransport):

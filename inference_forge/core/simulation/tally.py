@@ -57,9 +57,16 @@ class Statistics:
 
 
 class Tally:
-    """Counts; takes about 200 bytes for each distinct text."""
+    """Counts; takes about 200 bytes for each distinct text that it remembers.
 
-    def __init__(self) -> None:
+    Arguments:
+        max_texts: how many texts are remembered, the last ones; None for all. Of one that was
+            forgotten nobody can tell that it came before.
+    """
+
+    def __init__(self, max_texts: int | None = None) -> None:
+        self._max_texts = max_texts
+        self._distinct = 0
         self.max_in_flight = 0
         self._by_status: Counter[int] = Counter()
         self._counts: Counter[str] = Counter()
@@ -78,8 +85,15 @@ class Tally:
 
     def count_text(self, key: bytes) -> None:
         """Count a request that can be read."""
-        self._counts["repeated_requests"] += key in self._asked
-        self._asked.setdefault(key, 0)
+        if key in self._asked:
+            self._counts["repeated_requests"] += 1
+            return
+        self._asked[key] = 0
+        self._distinct += 1
+        if self._max_texts is not None and len(self._asked) > self._max_texts:
+            oldest = next(iter(self._asked))
+            del self._asked[oldest]
+            self._answered.discard(oldest)
 
     def count_ask(self, key: bytes) -> None:
         """Count a request that came as far as to a model."""
@@ -97,7 +111,8 @@ class Tally:
     def count_answer(self, key: bytes, reply: Reply, *, is_malformed: bool) -> None:
         """Count what an answer cost."""
         self._counts["repeated_answers"] += key in self._answered
-        self._answered.add(key)
+        if key in self._asked:
+            self._answered.add(key)
         self._counts["malformed"] += is_malformed
         self._counts["prompt_tokens"] += reply.prompt_tokens
         self._counts["completion_tokens"] += reply.completion_tokens
@@ -118,7 +133,7 @@ class Tally:
             malformed=counts["malformed"],
             prompt_tokens=counts["prompt_tokens"],
             completion_tokens=counts["completion_tokens"],
-            distinct_texts=len(self._asked),
+            distinct_texts=self._distinct,
             repeated_requests=counts["repeated_requests"],
             repeated_answers=counts["repeated_answers"],
             in_flight=in_flight,

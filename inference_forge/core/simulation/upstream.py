@@ -56,10 +56,15 @@ class SimulatedUpstream:
 
     Not for more than one thread. The time passed in may be any clock's; it is told to clients as
     Unix time.
+
+    Arguments:
+        plan: how it behaves.
+        max_texts: how many texts it remembers, the last ones; None for all, at 200 bytes each.
     """
 
-    def __init__(self, plan: SimulationPlan) -> None:
+    def __init__(self, plan: SimulationPlan, *, max_texts: int | None = None) -> None:
         self._plan = plan
+        self._max_texts = max_texts
         self._model = SimulatedModel(plan)
         self._number = 0
         self.reset()
@@ -77,7 +82,7 @@ class SimulatedUpstream:
         self._began: float | None = None
         self._limits: RateLimits | None = None
         self._admitted = 0
-        self._tally = Tally()
+        self._tally = Tally(self._max_texts)
         self._open: dict[int, float] = {}
         self._working: set[int] = set()
 

@@ -15,6 +15,7 @@ from simulated import PATH, answer_of, ask, body_of, chat, content_of, plain, up
 from inference_forge.core.retry_after import rate_limit_hints, server_wait_s
 from inference_forge.core.simulation.faults import Fault, choose_fault
 from inference_forge.core.simulation.plan import Outage, RetryAfter, SimulationPlan
+from inference_forge.core.simulation.upstream import SimulatedUpstream
 from inference_forge.core.tokens import estimate_tokens
 
 if TYPE_CHECKING:
@@ -401,3 +402,12 @@ def test_the_answer_is_priced_by_its_text() -> None:
     """Completion tokens are those of the content."""
     body = ask(upstream(), plain("hello", system="Choose:\n- one\n- two"))
     assert body_of(body)["usage"]["completion_tokens"] == estimate_tokens(content_of(body))
+
+
+def test_old_texts_may_be_forgotten() -> None:
+    """What is counted stays; a text that comes again later counts as a new one."""
+    server = SimulatedUpstream(SimulationPlan(), max_texts=2)
+    for text in ("a", "b", "b", "c", "a"):
+        ask(server, chat(text))
+    found = server.statistics()
+    assert (found.distinct_texts, found.repeated_requests, found.repeated_answers) == (4, 1, 1)
