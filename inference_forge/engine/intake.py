@@ -14,7 +14,7 @@ if TYPE_CHECKING:
     from inference_forge.engine.window import Window
     from inference_forge.events import Event
     from inference_forge.models import Row
-    from inference_forge.ports import TicketSource, Worker
+    from inference_forge.ports import ReadProgress, TicketSource, Worker
 
 BLOCK_ROWS: Final = 500
 """Rows read, looked up and written together: the size of one block look-up in the cache."""
@@ -49,6 +49,8 @@ class Intake:
         self._open: dict[int, Row] = {}
         self._chars: dict[int, int] = {}
         self._has_ended = False
+        self._has_begun = False
+        self._untold: deque[tuple[int, ReadProgress]] = deque()
         self._changes: Counter[str] = Counter()
         self.read = 0
         """Rows read so far."""
@@ -60,13 +62,35 @@ class Intake:
     async def next_block(self) -> list[Row]:
         """Return the next rows, at most `BLOCK_ROWS`; an empty list at the end.
 
+        Nobody is told of them before `tell`: a block may be read while the one before is looked
+        up, and observers take what they were told of earlier for looked up.
+
         Raises:
             InputError: the input as a whole cannot be read further.
         """
         await self._reader.run(self._read_block)
         block = self._arrived.popleft()
-        self._count(block)
+        self._admit(block)
         return block
+
+    def tell(self) -> None:
+        """Tell of the earliest block that was not told of."""
+        rows, progress = self._untold.popleft()
+        if not self._has_begun:
+            self._has_begun = True
+            self._emit(ColumnsRecognised(self._source.reading))
+        for warned in self._source.warnings:
+            self._warn(warned.code, warned.message)
+        self._emit(RowsRead(rows, not rows, progress.bytes_read, progress.bytes_total))
+        changes = Counter(self._source.changes)
+        if new := changes - self._changes:
+            self._changes = changes
+            self._emit(TextsChanged(new))
+
+    def tell_rest(self) -> None:
+        """Tell of all blocks that were not told of."""
+        while self._untold:
+            self.tell()
 
     def close(self, rows: Iterable[Row], *, are_written: bool = True) -> None:
         """Take note that `rows` have an outcome, and make room for others.
@@ -98,23 +122,14 @@ class Intake:
         # Kept here, in the reader's thread: a caller that was cancelled loses no rows.
         self._arrived.append(self._source.read_block(BLOCK_ROWS))
 
-    def _count(self, block: Sequence[Row]) -> None:
-        if self.read == 0:
-            self._emit(ColumnsRecognised(self._source.reading))
-        for warned in self._source.warnings:
-            self._warn(warned.code, warned.message)
+    def _admit(self, block: Sequence[Row]) -> None:
         self._has_ended = not block
         indices = [row.index for row in block]
         self._open.update(zip(indices, block, strict=True))
         self._chars.update(zip(indices, map(_chars, block), strict=True))
-        progress = self._source.progress()
+        self._untold.append((len(block), self._source.progress()))
         self.read += len(block)
         self._window.add(len(block), sum(map(self._chars.__getitem__, indices)))
-        self._emit(RowsRead(len(block), not block, progress.bytes_read, progress.bytes_total))
-        changes = Counter(self._source.changes)
-        if new := changes - self._changes:
-            self._changes = changes
-            self._emit(TextsChanged(new))
 
 
 def _chars(row: Row) -> int:

@@ -167,6 +167,7 @@ class Pipeline:
             if not self._intake.can_go_on:
                 return self.counts
             await self._intake.next_block()
+            self._intake.tell()
 
     async def _set_aside(self, rows: Sequence[Row]) -> None:
         stages = self._stages
@@ -209,14 +210,18 @@ class Pipeline:
         """Read and look up: while a block is looked up, the next is read."""
         control = self._stages.control
         blocks_in, blocks_out = anyio.create_memory_object_stream[list[Row]](0)
-        with control.interruptible():
-            async with anyio.create_task_group() as reading, blocks_out:
-                reading.start_soon(self._read_ahead, blocks_in)
-                async for block in blocks_out:
-                    await self._look_up(block, rows)
-            # Only now: what could be read before it is to have its outcome.
-            if self._unreadable is not None:
-                control.stop(self._unreadable)
+        try:
+            with control.interruptible():
+                async with anyio.create_task_group() as reading, blocks_out:
+                    reading.start_soon(self._read_ahead, blocks_in)
+                    async for block in blocks_out:
+                        self._intake.tell()
+                        await self._look_up(block, rows)
+                # Only now: what could be read before it is to have its outcome.
+                if self._unreadable is not None:
+                    control.stop(self._unreadable)
+        finally:
+            self._intake.tell_rest()
 
     async def _read_ahead(self, blocks: MemoryObjectSendStream[list[Row]]) -> None:
         async with blocks:
