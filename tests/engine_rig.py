@@ -234,7 +234,6 @@ class Rig:
             control=self.control,
             reader=self.reader,
             worker=self.worker,
-            writer=self.worker,
             clock=anyio.current_time,
             unix_now=self.unix_now,
             emit=self.recorder.on_event,

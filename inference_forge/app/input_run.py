@@ -61,7 +61,7 @@ class InputRun:
         choice: what is asked for, and who answers.
         cache: answers that are paid for.
         leases: shared with other runs on that cache; None when nobody shares it.
-        worker: the thread of the cache.
+        worker: the thread of cache and outputs.
         stop_at_s: when to stop, on the event loop's clock; None for no deadline.
     """
 
@@ -140,8 +140,6 @@ class InputRun:
         async with AsyncExitStack() as stack:
             reader = DedicatedThread("forge-read", is_abandonable=True)
             stack.callback(reader.close)
-            writer = DedicatedThread("forge-write")
-            stack.callback(writer.close)
             source: TicketSource | None = None
             with control.interruptible():
                 # Reading the first rows of a pipe may take as long as its writer likes.
@@ -150,14 +148,14 @@ class InputRun:
                 return RunCounts(0, 0), _Ended()
             stack.callback(source.close)
             try:
-                lock = await writer.run(partial(lock_outputs, self.job, self.input))
+                lock = await self.worker.run(partial(lock_outputs, self.job, self.input))
             except TryLater as held:
                 control.stop(held)
                 return RunCounts(0, 0), _Ended()
             if lock is not None:
                 stack.callback(lock.release)
-            sink = await writer.run(partial(self._open_outputs, source))
-            stack.push_async_callback(writer.run, sink.abandon)
+            sink = await self.worker.run(partial(self._open_outputs, source))
+            stack.push_async_callback(self.worker.run, sink.abandon)
             if self.choice.answering.notice:
                 self.job.notices.note("answering", self.choice.answering.notice)
             self.job.notices.pass_on(emit)
@@ -169,7 +167,6 @@ class InputRun:
                 cache=self.cache,
                 reader=reader,
                 worker=self.worker,
-                writer=writer,
                 leases=self.leases,
                 control=control,
                 emit=emit,
@@ -177,26 +174,24 @@ class InputRun:
             )
             pipeline = build_pipeline(parts)
             await pipeline.run()
-            ended = await self._publish(sink, writer, pipeline, control)
+            ended = await self._publish(sink, pipeline, control)
             return pipeline.counts, ended
 
-    async def _publish(
-        self, sink: OutcomeSink, writer: Worker, pipeline: Pipeline, control: RunControl
-    ) -> _Ended:
+    async def _publish(self, sink: OutcomeSink, pipeline: Pipeline, control: RunControl) -> _Ended:
         """Publish a whole run; of one that stopped what is done, if the user wants that."""
         try:
             if not control.is_stopping:
-                published = await writer.run(sink.publish)
+                published = await self.worker.run(sink.publish)
                 self._warn_last(sink)
                 return _Ended(published)
             if self._wants_partial(control):
                 await pipeline.set_aside()
-                return _Ended(await writer.run(sink.publish))
+                return _Ended(await self.worker.run(sink.publish))
         except (OutputError, InputError, TryLater) as error:
             if control.is_stopping:
                 self.job.notices.warn("not_published", f"{error}; nothing is published")
             control.stop(error)
-        return _Ended(None, await writer.run(sink.abandon))
+        return _Ended(None, await self.worker.run(sink.abandon))
 
     def _warn_last(self, sink: OutcomeSink) -> None:
         """Pass on what a sink knows only when it has all rows."""

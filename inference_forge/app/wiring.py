@@ -57,8 +57,7 @@ class Parts:
 
     Attributes:
         reader: a worker for the source, which may block on a pipe.
-        worker: a worker for the cache.
-        writer: a worker for the sink.
+        worker: a worker for cache and sink.
         leases: shared with other runs on this cache; None when nobody shares it.
     """
 
@@ -69,7 +68,6 @@ class Parts:
     cache: ResultCache
     reader: Worker
     worker: Worker
-    writer: Worker
     leases: Leases | None
     control: RunControl
     emit: Callable[[Event], None]
@@ -122,7 +120,6 @@ def build_pipeline(parts: Parts) -> Pipeline:
         control=parts.control,
         reader=parts.reader,
         worker=parts.worker,
-        writer=parts.writer,
         clock=loop_clock(),
         unix_now=time.time,  # noqa: TID251 - the composition root hands clocks out
         emit=parts.emit,

@@ -52,8 +52,7 @@ class Stages:
 
     Attributes:
         reader: runs the source's calls; its own thread, because a pipe may block for ever.
-        worker: runs the cache's calls.
-        writer: runs the sink's calls, while the cache waits for the disk.
+        worker: runs the cache's and the sink's calls.
         grace_s: seconds that tries under way are given after a stop.
     """
 
@@ -69,7 +68,6 @@ class Stages:
     control: RunControl
     reader: Worker
     worker: Worker
-    writer: Worker
     clock: Callable[[], float]
     unix_now: Callable[[], float]
     emit: Callable[[Event], None]
@@ -176,7 +174,7 @@ class Pipeline:
         self._book.announce(rejected)
         tickets = [row for row in rows if isinstance(row, Ticket)]
         if tickets:
-            await stages.writer.run(lambda: stages.sink.write_pending(tickets))
+            await stages.worker.run(lambda: stages.sink.write_pending(tickets))
 
     async def _ask(
         self,
@@ -307,7 +305,7 @@ class Pipeline:
         stages = self._stages
         if self._can_write:
             try:
-                await stages.writer.run(lambda: stages.sink.write_block(ready))
+                await stages.worker.run(lambda: stages.sink.write_block(ready))
                 self._written += len(ready)
                 self._note_late_failures()
             except (OutputError, TryLater) as error:

@@ -217,7 +217,6 @@ class PassRunner:
             cache=plan.cache,
             reader=self.worker,
             worker=self.worker,
-            writer=self.worker,
             leases=plan.leases,
             control=self.control,
             emit=emit,
