@@ -504,8 +504,9 @@ async def test_a_pack_that_a_budget_has_no_room_for_is_made_smaller(limit: int) 
     assert rig.classified > 0
     most = int(str(rig.control.reason).rpartition("could take ")[2].replace(",", ""))
     assert limit - most < budget.spent.tokens <= limit
-    if limit >= 12_000:
+    if limit == 30_000:  # of the others a single ticket may take more than a twentieth
         assert budget.spent.tokens >= 0.95 * limit
+    if limit >= 12_000:
         assert max(len(asked.request.texts) for asked in provider.asked) == 20
 
 
