@@ -5,8 +5,9 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Final, TextIO
 
 from inference_forge.cli.streams import say, tolerated
-from inference_forge.cli.wording import duration, progress_parts
+from inference_forge.cli.wording import progress_parts
 from inference_forge.core.terminal import safe_line
+from inference_forge.core.wording import duration
 from inference_forge.events import (
     BreakerChanged,
     ColumnsRecognised,

@@ -6,8 +6,8 @@ import textwrap
 from typing import TYPE_CHECKING, Final
 
 from inference_forge.cli.eval_tables import WIDTH, class_table, confusion_lines, label_name
-from inference_forge.cli.wording import money
 from inference_forge.core.terminal import safe_line
+from inference_forge.core.wording import money
 from inference_forge.jobs.evaluation import CountAs, Match
 from inference_forge.jobs.evaluation.as_json import ALPHA
 

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Final
 
-from inference_forge.cli.wording import WORTH_PACKING, duration, money, packing_hint
+from inference_forge.cli.wording import WORTH_PACKING, packing_hint
+from inference_forge.core.wording import duration, money
 from inference_forge.models import Complexity
 
 if TYPE_CHECKING:

@@ -15,9 +15,9 @@ import typer
 from inference_forge.cli.failing import reports_errors
 from inference_forge.cli.options import ESCAPED_PIPE
 from inference_forge.cli.streams import say, show
-from inference_forge.cli.wording import duration
 from inference_forge.core.simulation.plan import DEFAULT_MODEL
 from inference_forge.core.simulation.plan_text import OPTIONS, PlanOption, plan_from_options
+from inference_forge.core.wording import duration
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator

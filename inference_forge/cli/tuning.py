@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from inference_forge.cli.wording import duration, money
 from inference_forge.core.tuning.recommendation import FEW_REQUESTS, Verdict
+from inference_forge.core.wording import duration, money
 
 if TYPE_CHECKING:
     from collections.abc import Sequence

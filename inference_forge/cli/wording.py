@@ -4,13 +4,13 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Final
 
+from inference_forge.core.wording import duration, money
 from inference_forge.errors import Interrupted, TryLater
 from inference_forge.models import Complexity
 from inference_forge.settings import Cleaning, Redaction
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
-    from decimal import Decimal
 
     from inference_forge.app import InputResult
     from inference_forge.core.savings import Savings, Spared
@@ -20,30 +20,8 @@ if TYPE_CHECKING:
 MAX_ENDPOINTS: Final = 8
 """So many servers or keys are named in the summary."""
 
-
 WORTH_PACKING: Final = 0.3
 """Share of the bill from which a hint is worth a line."""
-
-
-def duration(seconds: float) -> str:
-    """Return `850 ms`, `12.3 s`, `4 min 05 s` or `2 h 10 min`."""
-    if seconds < 1:
-        return f"{seconds * 1000:.0f} ms"
-    if seconds < 60:  # noqa: PLR2004 - a minute
-        return f"{seconds:.1f} s"
-    minutes, rest = divmod(round(seconds), 60)
-    if minutes < 60:  # noqa: PLR2004 - an hour
-        return f"{minutes} min {rest:02d} s"
-    return f"{minutes // 60} h {minutes % 60:02d} min"
-
-
-def money(amount: Decimal, currency: str) -> str:
-    """Return an amount with its currency, with two decimals or, below 1, two significant ones."""
-    if amount and abs(amount) < 1:
-        shown = f"{amount:.{max(2, 1 - amount.adjusted())}f}"
-    else:
-        shown = f"{amount:,.2f}"
-    return f"{shown} {currency}".strip()
 
 
 def progress_parts(tally: Tally) -> list[str]:

@@ -10,13 +10,12 @@ from inference_forge.app import InputResult
 from inference_forge.cli.wording import (
     changes_in_words,
     cost_in_words,
-    duration,
-    money,
     stop_line,
     summary_lines,
     tokens_in_words,
     unsettled_in_words,
 )
+from inference_forge.core.wording import duration, money
 from inference_forge.engine.pipeline import RunCounts
 from inference_forge.errors import ForgeError, InputError, Interrupted, OutputError, TryLater
 from inference_forge.events import TicketFinished, TryFinished
