@@ -1,0 +1,1 @@
+"""Charts as SVG, and the trees that pages and drawings are made of."""
