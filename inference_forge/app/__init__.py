@@ -3,7 +3,7 @@
 from inference_forge.app.classify import run_classify
 from inference_forge.app.confirmation import costly_outlook
 from inference_forge.app.dry_run import Outlook, look_ahead
-from inference_forge.app.history import PastRun, PastRuns, RunState, past_runs
+from inference_forge.app.history import PastRun, PastRuns, RunState, one_run, past_runs
 from inference_forge.app.job import ClassifyJob, InputResult, Watcher, new_run_id
 from inference_forge.app.notices import Notices
 from inference_forge.app.opening_outlets import tell_of_broken_settings
@@ -25,6 +25,7 @@ __all__ = [
     "key_names",
     "look_ahead",
     "new_run_id",
+    "one_run",
     "past_runs",
     "run_classify",
     "secrets_of",

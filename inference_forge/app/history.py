@@ -10,11 +10,12 @@ from typing import TYPE_CHECKING
 from inference_forge.adapters.run_locks import is_alive, remove_dead
 from inference_forge.app.places import STDOUT
 from inference_forge.app.recording import history_file, locks_of, recording
+from inference_forge.errors import UsageError
 from inference_forge.observe.history import InputRecord, RunRecord, counts_of
 from inference_forge.observe.history_lines import merged
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Iterator, Sequence
     from pathlib import Path
 
     from inference_forge.app.answering import Answering
@@ -118,6 +119,20 @@ def past_runs(state_dir: Path) -> PastRuns:
     remove_dead(locks)
     runs = tuple(PastRun(run, _state(run, dead)) for run in found.runs)
     return PastRuns(history.path, runs, found.broken)
+
+
+def one_run(past: Sequence[PastRun], name: str) -> PastRun:
+    """Return the run of this id, or of an id that begins so.
+
+    Raises:
+        UsageError: there is none, or more than one.
+    """
+    found = [run for run in past if run.record.run_id.startswith(name)]
+    exact = [run for run in found if run.record.run_id == name]
+    if len(exact or found) == 1:
+        return (exact or found)[0]
+    problem = f"{len(found)} runs begin with {name!r}" if found else f"there is no run {name!r}"
+    raise UsageError(f"{problem}: forge runs lists them")
 
 
 def _state(run: RunRecord, dead: frozenset[str]) -> RunState:

@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Final, Protocol
 from inference_forge.adapters.run_history import HistoryFile
 from inference_forge.adapters.run_locks import RunLock, remove_dead
 from inference_forge.app.endings import exit_code_of, reason_of
-from inference_forge.app.places import STDIN, is_own_output
+from inference_forge.app.places import STDIN, STDOUT, is_own_output
 from inference_forge.app.secrets import key_names, secrets_of
 from inference_forge.observe.history import (
     MAX_WORDS,
@@ -137,6 +137,7 @@ class Recording:
             inputs=tuple(self._redactor.text(name) for name in names[:MAX_WORDS]),
             inputs_total=len(names),
             kind=kind,
+            events=None if outlets is None else self._events_file(),
         )
 
     @property
@@ -186,6 +187,13 @@ class Recording:
         finally:
             if self._lock is not None:
                 self._lock.release()
+
+    def _events_file(self) -> str | None:
+        """Return the file that events are written to; none of a descriptor, pipe or device."""
+        target = self._job.loaded.settings.events
+        if target is None or target == STDOUT or target.isdigit() or not Path(target).is_file():
+            return None
+        return self._redactor.text(str(Path(target).absolute()))
 
     def begin(self, name: str, tally: Tally) -> None:
         """Take note that an input, or a part of the work, begins."""

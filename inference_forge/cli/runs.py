@@ -5,8 +5,6 @@ from __future__ import annotations
 import json
 import os
 import shlex
-import signal
-from contextlib import suppress
 from datetime import datetime
 from decimal import Decimal
 from typing import TYPE_CHECKING, Annotated, Final
@@ -16,10 +14,10 @@ import typer
 from inference_forge.cli.failing import reports_errors
 from inference_forge.cli.loading import say_warning
 from inference_forge.cli.streams import say, show
-from inference_forge.cli.wording import duration, money
 from inference_forge.core.command_line import HIDDEN
 from inference_forge.core.terminal import safe_line
-from inference_forge.errors import OutputError, UsageError
+from inference_forge.core.wording import duration, exit_in_words, money
+from inference_forge.errors import OutputError
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -34,16 +32,6 @@ _HEADINGS: Final = (
 _NUMBERS: Final = frozenset({"ROWS", "CLASSIFIED", "FAILED", "PENDING", "COST", "TIME"})
 _NAME_WIDTH: Final = 28
 _NO_LIMIT: Final = 1 << 20
-
-_MEANING: Final = {
-    1: "internal error",
-    2: "usage",
-    3: "some failed",
-    4: "refused",
-    5: "local I/O",
-    6: "limit",
-    75: "try later",
-}
 
 
 @reports_errors
@@ -73,7 +61,7 @@ def runs(
     found = _past_runs()
     chosen = found.runs[-limit:] if limit else found.runs
     if run_id is not None:
-        chosen = (_one(found.runs, run_id),)
+        chosen = (_one(found, run_id),)
     if as_json:
         _show_json(chosen)
     elif run_id is not None:
@@ -101,13 +89,10 @@ def _past_runs() -> PastRuns:
         ) from exc
 
 
-def _one(past: Sequence[PastRun], name: str) -> PastRun:
-    found = [run for run in past if run.record.run_id.startswith(name)]
-    exact = [run for run in found if run.record.run_id == name]
-    if len(exact or found) == 1:
-        return (exact or found)[0]
-    problem = f"{len(found)} runs begin with {name!r}" if found else f"there is no run {name!r}"
-    raise UsageError(f"{problem}: forge runs lists them")
+def _one(found: PastRuns, name: str) -> PastRun:
+    from inference_forge.app import one_run  # noqa: PLC0415 - not for --help
+
+    return one_run(found.runs, name)
 
 
 def _show_json(past: Sequence[PastRun]) -> None:
@@ -163,12 +148,7 @@ def _inputs(record: RunRecord) -> str:
 
 def _ending(run: PastRun) -> str:
     code = run.record.exit_code
-    if code is None:
-        return run.state.value
-    meaning = _MEANING.get(code, "")
-    with suppress(ValueError):
-        meaning = meaning or signal.Signals(code - 128).name
-    return f"{code} {meaning}".rstrip()
+    return run.state.value if code is None else exit_in_words(code)
 
 
 def _details(run: PastRun) -> list[str]:
@@ -190,7 +170,11 @@ def _details(run: PastRun) -> list[str]:
     name = "pass" if record.kind else "input"
     for item in record.by_input:
         rows += _of_input(item, name, is_alone=not record.kind and record.inputs_total == 1)
-    rows += [("directory", record.cwd), ("command", " ".join(map(_word, record.command)))]
+    rows += [
+        ("events", record.events),
+        ("directory", record.cwd),
+        ("command", " ".join(map(_word, record.command))),
+    ]
     if any(HIDDEN in word for word in record.command):
         rows.append(("", f"({HIDDEN} stands for a secret, which is not kept)"))
     return [f"{name:<10}  {value}" for name, value in rows if value is not None]

@@ -122,6 +122,7 @@ class RunRecord:
         inputs: the inputs as the user named them, the first `MAX_WORDS`.
         inputs_total: how many there were.
         kind: the command, when it is not `classify`.
+        events: the file that its events were written to, None when there is none.
         ended_at: ISO 8601, UTC; None in the record of a start.
         duration_s: wall time; None in the record of a start.
         exit_code: as the shell saw it; None in the record of a start.
@@ -140,6 +141,7 @@ class RunRecord:
     inputs: tuple[str, ...] = ()
     inputs_total: int = 0
     kind: str = ""
+    events: str | None = None
     ended_at: str | None = None
     duration_s: float | None = None
     exit_code: int | None = None

@@ -59,6 +59,7 @@ def from_line(line: bytes) -> RunRecord:
             command=_texts(data, "command"),
             inputs=_texts(data, "inputs"),
             inputs_total=_of(data, "inputs_total", int, 0),
+            events=_of(data, "events", str, None),
             ended_at=_moment(_of(data, "ended_at", str, None)),
             duration_s=_of(data, "duration_s", float, None),
             exit_code=_of(data, "exit_code", int, None),
