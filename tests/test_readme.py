@@ -27,6 +27,7 @@ COMMANDS = {
         "doctor",
         "eval",
         "providers",
+        "report",
         "runs",
         "schema",
         "simulate",
@@ -163,6 +164,8 @@ def test_the_commands_in_the_readme_run(isolated: Path, line: str) -> None:
     (isolated / "tickets.csv.gz").write_bytes(gzip.compress(table))
     (isolated / "tickets.jsonl").write_bytes(lines)
     (isolated / "export.jsonl.gz").write_bytes(gzip.compress(lines))
+    if line.startswith("forge report "):
+        assert forge("classify", "tickets.csv", "--events", "events.ndjson").code == 0
     if line.startswith("forge eval "):
         gold = (ROOT / "examples/tickets.gold.csv").read_bytes()
         (isolated / "gold.csv").write_bytes(
