@@ -7,6 +7,7 @@ from inference_forge.app.history import PastRun, PastRuns, RunState, one_run, pa
 from inference_forge.app.job import ClassifyJob, InputResult, Watcher, new_run_id
 from inference_forge.app.notices import Notices
 from inference_forge.app.opening_outlets import tell_of_broken_settings
+from inference_forge.app.outlet_conflicts import check_apart
 from inference_forge.app.places import Places, user_places
 from inference_forge.app.secrets import LearnedSecrets, key_names, secrets_of
 
@@ -21,6 +22,7 @@ __all__ = [
     "Places",
     "RunState",
     "Watcher",
+    "check_apart",
     "costly_outlook",
     "key_names",
     "look_ahead",

@@ -37,7 +37,7 @@ def check_apart(settings: Settings, inputs: Sequence[str]) -> None:
         )
     taken: dict[str, str] = {}
     for what, target in (*_files(settings, inputs), *_outlets(settings)):
-        if target in _STDOUT_NAMES or (what == "--events" and target.isdigit()):
+        if target in _STDOUT_NAMES or (what in {"--events", "--log-file"} and target.isdigit()):
             continue
         path = os.path.realpath(target)
         if path in taken and not _is_shared(taken[path], what):
@@ -55,6 +55,8 @@ def _outlets(settings: Settings) -> Iterator[tuple[str, str]]:
         yield "--summary-json", settings.summary_json
     if settings.events is not None:
         yield "--events", settings.events
+    if settings.log_file is not None:
+        yield "--log-file", str(settings.log_file)
     if settings.metrics is not None:
         yield "--metrics", str(settings.metrics)
 

@@ -17,15 +17,14 @@ from inference_forge.cli.debugging import (
 from inference_forge.cli.failing import reports_errors
 from inference_forge.cli.loading import load_surroundings
 from inference_forge.cli.options import with_settings
-from inference_forge.cli.streams import say, show
+from inference_forge.cli.streams import say, show, tell_people, used_log
 from inference_forge.errors import ForgeError, UsageError
-from inference_forge.settings import ProgressStyle, Settings
+from inference_forge.settings import LogLevel, Settings
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Sequence
+    from collections.abc import Sequence
 
-    from inference_forge.app import ClassifyJob, InputResult, Notices, Watcher
-    from inference_forge.observe.tally import Tally
+    from inference_forge.app import ClassifyJob, InputResult
 
 STDIN = "-"
 
@@ -69,9 +68,16 @@ def _classify(
     from inference_forge.app import (  # noqa: PLC0415
         ClassifyJob,
         Notices,
+        check_apart,
         new_run_id,
         run_classify,
         tell_of_broken_settings,
+    )
+    from inference_forge.cli.logs import open_log, use_json_if_wanted  # noqa: PLC0415
+    from inference_forge.cli.watching import (  # noqa: PLC0415
+        tell_rest,
+        tell_warnings,
+        watcher_for,
     )
 
     notices = Notices()
@@ -80,13 +86,18 @@ def _classify(
     try:
         loaded, places = load_surroundings(flags, notices.warn)
     except UsageError as error:
+        use_json_if_wanted(flags, redaction(), run_id)
         if not is_dry_run:
             tell_of_broken_settings(error, inputs, flags, os.environ, stdout, notices, run_id)
-            _tell_warnings(notices)
+            tell_warnings(notices)
         raise
     settings = loaded.settings
     # Reads a file, which nothing in the event loop should.
-    redact = redaction() if is_debug() else None
+    hides = redaction()
+    if settings.log_file is not None:
+        check_apart(settings, inputs)
+    open_log(settings, hides, {"run_id": run_id})
+    redact = hides if is_debug() or settings.log_level is LogLevel.DEBUG else None
     job = ClassifyJob(
         inputs=inputs,
         loaded=loaded,
@@ -111,9 +122,9 @@ def _classify(
     try:
         results = run_classify(job)
     except ForgeError:
-        _tell_warnings(notices)
+        tell_warnings(notices)
         raise
-    _tell_rest(notices, results, settings)
+    tell_rest(notices, results, settings)
     _report_stop(results[-1], settings)
     _exit(results, settings)
 
@@ -122,11 +133,12 @@ def _show_outlook(job: ClassifyJob) -> None:
     """Print what a run would do."""
     from inference_forge.app import look_ahead  # noqa: PLC0415
     from inference_forge.cli.outlook import outlook_lines  # noqa: PLC0415
+    from inference_forge.cli.watching import tell_notices  # noqa: PLC0415
 
     if STDIN in job.inputs and not job.loaded.settings.quiet:
         say("standard input is read to its end")
     outlook = look_ahead(job)
-    _tell_notices(job.notices, job.loaded.settings)
+    tell_notices(job.notices, job.loaded.settings)
     for line in outlook_lines(outlook):
         show(line)
     if not job.loaded.settings.quiet:
@@ -178,49 +190,19 @@ def binary_stdin() -> BinaryIO | None:
     return binary
 
 
-def watcher_for(
-    settings: Settings, tally: Tally, heading: str | None, redact: Callable[[str], str] | None
-) -> Watcher:
-    """Return who shows the run; `heading` tells one of several inputs from the others.
-
-    With `redact`, which takes secrets out, each request is a line.
-    """
-    from inference_forge.app import Watcher  # noqa: PLC0415
-    from inference_forge.cli.display import (  # noqa: PLC0415
-        PLAIN_TICK_S,
-        RICH_TICK_S,
-        NoticeLines,
-        PlainLines,
-        RichBar,
-        TryLines,
-    )
-
-    if heading is not None and not settings.quiet:
-        say(f"--- {heading}")
-    style = ProgressStyle.NONE if settings.quiet else settings.progress
-    if style is ProgressStyle.AUTO:
-        style = ProgressStyle.RICH if _is_terminal() else ProgressStyle.PLAIN
-    if style is ProgressStyle.RICH and redact is None:
-        bar = RichBar(tally)
-        return Watcher(bar, bar.tick, RICH_TICK_S, bar.close)
-    is_plain = style in (ProgressStyle.RICH, ProgressStyle.PLAIN)
-    lines = PlainLines(sys.stderr, tally) if is_plain else NoticeLines(sys.stderr)
-    # A bar cannot be redrawn between the lines that tell of requests.
-    observer = lines if redact is None else TryLines(lines, redact)
-    return Watcher(observer, lines.tick, PLAIN_TICK_S)
-
-
-def _is_terminal() -> bool:
-    return sys.stderr.isatty() and os.environ.get("TERM", "") != "dumb"
-
-
 def _report(result: InputResult, settings: Settings) -> None:
-    """Print the summary."""
+    """Print the summary; in a log it is one line."""
     from inference_forge.cli.wording import summary_lines  # noqa: PLC0415
 
-    if not settings.quiet:
-        for line in summary_lines(result):
-            say(line)
+    if settings.quiet:
+        return
+    lines, log = summary_lines(result), used_log()
+    for line in lines:
+        tell_people(line)
+    if log is not None:
+        pairs = (line.partition("  ") for line in lines)
+        facts = {name.strip().replace(" ", "_"): value.strip() for name, _, value in pairs}
+        log.tell(LogLevel.INFO, "summary", input=result.name, **facts)
 
 
 def _report_stop(result: InputResult, settings: Settings) -> None:
@@ -229,31 +211,7 @@ def _report_stop(result: InputResult, settings: Settings) -> None:
 
     if result.stop is not None:
         show_error(result.stop)
-        say(stop_line(result, keeps_answers=settings.cache))
-
-
-def _tell_rest(notices: Notices, results: list[InputResult], settings: Settings) -> None:
-    """Print what came up after the last input; of a run that stopped only what is wrong."""
-    if results[-1].stop is None:
-        _tell_notices(notices, settings)
-    else:
-        _tell_warnings(notices)
-
-
-def _tell_warnings(notices: Notices) -> None:
-    """Print what is wrong; the reason of the end is the last line, and comes after."""
-    from inference_forge.cli.display import NoticeLines  # noqa: PLC0415
-
-    notices.pass_on(NoticeLines(sys.stderr).on_event)
-
-
-def _tell_notices(notices: Notices, settings: Settings) -> None:
-    from inference_forge.cli.display import NoticeLines, notice_of  # noqa: PLC0415
-
-    if settings.quiet or settings.progress is ProgressStyle.NONE:
-        notices.pass_on(NoticeLines(sys.stderr).on_event)
-    else:
-        notices.pass_on(lambda event: say(notice_of(event) or ""))
+        say(stop_line(result, keeps_answers=settings.cache), LogLevel.ERROR)
 
 
 def _exit(results: list[InputResult], settings: Settings) -> None:

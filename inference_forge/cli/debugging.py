@@ -9,9 +9,10 @@ from typing import TYPE_CHECKING, Final
 
 import typer
 
-from inference_forge.cli.streams import tolerated
+from inference_forge.cli.streams import tolerated, used_log
 from inference_forge.core.command_line import Redactor
 from inference_forge.core.terminal import safe_line
+from inference_forge.settings import LogLevel
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -83,6 +84,11 @@ def show_error(error: BaseException) -> None:
 def show_traceback(error: BaseException) -> None:
     """Print an error's traceback and its causes on stderr, safe for a terminal."""
     text = known_secrets().text("".join(traceback.format_exception(error)))
+    log = used_log()
+    if log is not None:
+        log.tell(LogLevel.ERROR, "traceback", exception=text)
+        if log.is_instead:
+            return
     with tolerated():
         for line in text.rstrip("\n").split("\n"):
             typer.echo(safe_line(line), err=True)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Final, TextIO
 
-from inference_forge.cli.streams import say, tolerated
+from inference_forge.cli.streams import tell_people, tolerated
 from inference_forge.cli.wording import progress_parts
 from inference_forge.core.terminal import safe_line
 from inference_forge.core.wording import duration
@@ -100,6 +100,13 @@ class NoticeLines:
             print(f"forge: {safe_line(line)}", file=self._stream, flush=True)
 
 
+class NoLines(NoticeLines):
+    """Prints nothing (`--log-level error`)."""
+
+    def on_event(self, event: Event) -> None:
+        """Do nothing."""
+
+
 class PlainLines(NoticeLines):
     """Prints notices at once and progress every 10 s, without control characters.
 
@@ -141,7 +148,7 @@ class TryLines:
     def on_event(self, event: Event) -> None:
         """Print a line when a request ended; pass everything on."""
         if isinstance(event, TryFinished):
-            say(f"debug: {self._redact(try_line(event))}")
+            tell_people(f"debug: {self._redact(try_line(event))}")
         self._lines.on_event(event)
 
 

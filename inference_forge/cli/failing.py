@@ -8,8 +8,9 @@ from typing import TYPE_CHECKING, Final, ParamSpec
 import typer
 
 from inference_forge.cli.debugging import known_secrets, show_error, show_traceback
-from inference_forge.cli.streams import say, silence_stdout
+from inference_forge.cli.streams import end_log, say, silence_stdout
 from inference_forge.errors import ForgeError
+from inference_forge.settings import LogLevel
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -29,7 +30,7 @@ def reports_errors(command: Callable[P, None]) -> Callable[P, None]:
             command(*args, **kwargs)
         except ForgeError as error:
             show_error(error)
-            say(f"error: {known_secrets().text(str(error))}")
+            say(f"error: {known_secrets().text(str(error))}", LogLevel.ERROR)
             raise typer.Exit(error.exit_code) from None
         except BrokenPipeError:
             silence_stdout()
@@ -38,7 +39,12 @@ def reports_errors(command: Callable[P, None]) -> Callable[P, None]:
             raise
         except Exception as error:  # noqa: BLE001 - the last place where anything can be said
             show_traceback(error)
-            say(f"internal error: {type(error).__name__}; please report it with the lines above")
+            say(
+                f"internal error: {type(error).__name__}; please report it with the lines above",
+                LogLevel.ERROR,
+            )
             raise typer.Exit(EXIT_INTERNAL) from None
+        finally:
+            end_log()
 
     return wrapped

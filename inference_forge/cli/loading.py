@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 
 from inference_forge.cli.debugging import learn_keys
 from inference_forge.cli.streams import say
-from inference_forge.settings import PROJECT_FILE, load_settings
+from inference_forge.settings import PROJECT_FILE, LogLevel, load_settings
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
@@ -26,7 +26,7 @@ class Surroundings(NamedTuple):
 
 def say_warning(_code: str, message: str) -> None:
     """Print a warning."""
-    say(f"warning: {message}")
+    say(f"warning: {message}", LogLevel.WARNING)
 
 
 def load_surroundings(

@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import sys
 from contextlib import contextmanager
+from contextvars import ContextVar
 from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
@@ -12,11 +13,17 @@ import typer
 
 from inference_forge.core.terminal import safe_line
 from inference_forge.errors import OutputError
+from inference_forge.settings import LogLevel
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
+    from inference_forge.cli.logs import Log
+
 STANDARD_DESCRIPTORS: Final = (0, 1, 2)
+
+_LOG: Final[ContextVar[Log | None]] = ContextVar("forge_log", default=None)
+_LEAST: Final[ContextVar[LogLevel]] = ContextVar("forge_least", default=LogLevel.INFO)
 
 
 def occupy_closed_descriptors() -> None:
@@ -57,8 +64,38 @@ def tolerated() -> Iterator[None]:
         silence_stderr()
 
 
-def say(line: str) -> None:
-    """Print one line on stderr, safe for a terminal."""
+def use_log(log: Log | None, least: LogLevel = LogLevel.INFO) -> None:
+    """Tell a log of all that is said from now on, and people of nothing below a level."""
+    _LOG.set(log)
+    _LEAST.set(least)
+
+
+def end_log() -> None:
+    """Let go of the log; what is said from now on is for people."""
+    log = _LOG.get()
+    if log is not None:
+        log.close()
+    use_log(None)
+
+
+def used_log() -> Log | None:
+    """Return the log that is told."""
+    return _LOG.get()
+
+
+def say(line: str, level: LogLevel = LogLevel.INFO) -> None:
+    """Print one line on stderr, safe for a terminal; tell the log."""
+    log = _LOG.get()
+    if log is not None:
+        log.tell(level, line.removeprefix(f"{level}: "))
+    tell_people(line, level)
+
+
+def tell_people(line: str, level: LogLevel = LogLevel.INFO) -> None:
+    """Print one line on stderr, unless that is JSON or the line below what is wanted."""
+    log = _LOG.get()
+    if (log is not None and log.is_instead) or level.rank < _LEAST.get().rank:
+        return
     with tolerated():
         typer.echo(f"forge: {safe_line(line)}", err=True)
 

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Annotated, Any, Final
 
 import typer
 
-from inference_forge.cli.classify import binary_stdin, watcher_for
+from inference_forge.cli.classify import binary_stdin
 from inference_forge.cli.debugging import hide_learned, is_debug, redaction, show_error
 from inference_forge.cli.eval_options import assignments
 from inference_forge.cli.failing import reports_errors
@@ -92,6 +92,7 @@ def _tune(
     """
     # The pipeline and what it imports take a while to load: --help does without.
     from inference_forge.app import Notices  # noqa: PLC0415
+    from inference_forge.cli.watching import watcher_for  # noqa: PLC0415
     from inference_forge.jobs.tune import TuneJob, pack_sizes, run_tune  # noqa: PLC0415
 
     notices = Notices()
@@ -171,6 +172,7 @@ _NOT_OFFERED: Final = frozenset(
     {"sample", "seed", "output", "failures", "prefix", "keep", "drop", "order", "csv_guard"}
     | {"keep_reasoning", "publish_partial", "max_failure_rate", "pack", "pack_size", "cache_mode"}
     | {"fallback_model", "fallback_provider", "refresh", "confirm_above"}
+    | {"log_format", "log_level", "log_file"}
 )
 """Settings about results, about what `tune` decides itself, and about who else could answer.
 

@@ -78,6 +78,28 @@ class HttpStack(StrEnum):
     HTTPX = "httpx"
 
 
+class LogFormat(StrEnum):
+    """How lines on stderr and in a log file are written."""
+
+    AUTO = "auto"
+    HUMAN = "human"
+    JSON = "json"
+
+
+class LogLevel(StrEnum):
+    """How important a line is."""
+
+    DEBUG = "debug"
+    INFO = "info"
+    WARNING = "warning"
+    ERROR = "error"
+
+    @property
+    def rank(self) -> int:
+        """Return its place among the levels, the least important first."""
+        return list(LogLevel).index(self)
+
+
 class Reasoning(StrEnum):
     """How much a model thinks before it answers."""
 

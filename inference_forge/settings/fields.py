@@ -15,6 +15,8 @@ from annotated_types import Ge, Le
 from inference_forge.settings.asking_fields import AskingSettings
 from inference_forge.settings.choices import (
     CacheMode,
+    LogFormat,
+    LogLevel,
     ProgressStyle,
 )
 from inference_forge.settings.doc import (
@@ -79,6 +81,16 @@ class Settings(AskingSettings):
     quiet: Annotated[
         bool, Doc("No progress and no summary; warnings stay.", SCREEN, flag="-q,--quiet")
     ] = False
+    log_format: Annotated[
+        LogFormat,
+        Doc("human, json; auto is for people on stderr, and JSON in --log-file.", SCREEN),
+    ] = LogFormat.AUTO
+    log_level: Annotated[
+        LogLevel, Doc("Least important lines written; debug tells of each request.", SCREEN)
+    ] = LogLevel.INFO
+    log_file: Annotated[
+        Path | None, Doc("Append the lines to a file or descriptor, too.", SCREEN)
+    ] = None
     summary_json: Annotated[
         str | None,
         Doc("Write the final summary as a JSON object; - is stdout.", WATCH),
