@@ -36,6 +36,7 @@ COMMANDS = {
         "taxonomy",
     ),
     "cache": ("stats", "clear", "prune", "reparse"),
+    "runs": ("list", "show", "diff", "prune"),
     "taxonomy": ("init", "check", "show"),
 }
 
@@ -92,7 +93,7 @@ def test_every_command_named_in_the_docs_exists() -> None:
     [
         "",
         *COMMANDS[""],
-        *(f"{group} {name}" for group in ("cache", "taxonomy") for name in COMMANDS[group]),
+        *(f"{group} {name}" for group in ("cache", "runs", "taxonomy") for name in COMMANDS[group]),
     ],
 )
 def test_every_option_is_in_the_readme_or_a_page_it_links(command: str) -> None:

@@ -76,6 +76,19 @@ class HistoryFile:
                 if is_locked:
                     self._bound(file)
 
+    def rewrite(self, keep: Callable[[Sequence[bytes]], Sequence[bytes]]) -> None:
+        """Put the lines that `keep` returns in place of all; without a file do nothing.
+
+        Raises:
+            OSError: it cannot be written, or somebody else holds it; what was there stays.
+        """
+        if not self.path.exists():
+            return
+        with self._opened() as (_, is_locked):
+            if not is_locked:
+                raise BlockingIOError(errno.EAGAIN, os.strerror(errno.EAGAIN))
+            self._replace(keep(self.lines()))
+
     def lines(self) -> list[bytes]:
         """Return all lines, blank and torn ones included; none without a file.
 

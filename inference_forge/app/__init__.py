@@ -3,7 +3,14 @@
 from inference_forge.app.classify import run_classify
 from inference_forge.app.confirmation import costly_outlook
 from inference_forge.app.dry_run import Outlook, look_ahead
-from inference_forge.app.history import PastRun, PastRuns, RunState, one_run, past_runs
+from inference_forge.app.history import (
+    PastRun,
+    PastRuns,
+    RunState,
+    forget_runs,
+    one_run,
+    past_runs,
+)
 from inference_forge.app.job import ClassifyJob, InputResult, Watcher, new_run_id
 from inference_forge.app.notices import Notices
 from inference_forge.app.opening_outlets import tell_of_broken_settings
@@ -24,6 +31,7 @@ __all__ = [
     "Watcher",
     "check_apart",
     "costly_outlook",
+    "forget_runs",
     "key_names",
     "look_ahead",
     "new_run_id",

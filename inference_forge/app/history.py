@@ -4,7 +4,9 @@ from __future__ import annotations
 
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
+from datetime import UTC, datetime
 from enum import StrEnum
+from functools import partial
 from typing import TYPE_CHECKING
 
 from inference_forge.adapters.run_locks import is_alive, remove_dead
@@ -12,7 +14,7 @@ from inference_forge.app.places import STDOUT
 from inference_forge.app.recording import history_file, locks_of, recording
 from inference_forge.errors import UsageError
 from inference_forge.observe.history import InputRecord, RunRecord, counts_of
-from inference_forge.observe.history_lines import merged
+from inference_forge.observe.history_lines import merged, without
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
@@ -133,6 +135,35 @@ def one_run(past: Sequence[PastRun], name: str) -> PastRun:
         return (exact or found)[0]
     problem = f"{len(found)} runs begin with {name!r}" if found else f"there is no run {name!r}"
     raise UsageError(f"{problem}: forge runs lists them")
+
+
+def forget_runs(state_dir: Path, *, keep: int | None, older_than_s: float | None) -> int:
+    """Remove runs from the history, and return how many; one that goes on stays.
+
+    Arguments:
+        state_dir: where the history is.
+        keep: so many of the newest stay; None for no such bound.
+        older_than_s: younger ones stay; None for no such bound.
+
+    Raises:
+        OSError: the history cannot be read or written.
+    """
+    runs = past_runs(state_dir).runs
+    old = runs if keep is None else runs[: max(len(runs) - keep, 0)]
+    now = datetime.now(UTC)
+    forgotten = {
+        run.record.run_id
+        for run in old
+        if run.state is not RunState.RUNNING
+        and (older_than_s is None or _age_s(run.record, now) > older_than_s)
+    }
+    if forgotten:
+        history_file(state_dir).rewrite(partial(without, run_ids=forgotten))
+    return len(forgotten)
+
+
+def _age_s(record: RunRecord, now: datetime) -> float:
+    return (now - datetime.fromisoformat(record.started_at)).total_seconds()
 
 
 def _state(run: RunRecord, dead: frozenset[str]) -> RunState:

@@ -39,7 +39,7 @@ ENTRIES: Final[Mapping[str, Entry]] = {
     "eval": Entry("eval:eval_", "Measure how right results are.", needs_arguments=True),
     "providers": Entry("providers:providers", "List providers and who is ready."),
     "report": Entry("report:report", "Make a page about a run.", needs_arguments=True),
-    "runs": Entry("runs:runs", "List past runs and how they ended."),
+    "runs": Entry("runs:app", "List past runs, show and compare them."),
     "schema": Entry("schema:schema", "Print a JSON Schema of events.", needs_arguments=True),
     "simulate": Entry("simulate:simulate", "Serve a simulated model on 127.0.0.1."),
     "tune": Entry("tune:tune", "Measure which pack size a model bears.", needs_arguments=True),

@@ -4,68 +4,158 @@ from __future__ import annotations
 
 import json
 import os
-import shlex
-from datetime import datetime
-from decimal import Decimal
-from typing import TYPE_CHECKING, Annotated, Final
+from typing import TYPE_CHECKING, Annotated, Any, Final
 
 import typer
 
 from inference_forge.cli.failing import reports_errors
 from inference_forge.cli.loading import say_warning
+from inference_forge.cli.runs_details import (
+    NAME_WIDTH,
+    cost_of,
+    details_of,
+    ending_of,
+    inputs_of,
+    local_time,
+)
 from inference_forge.cli.streams import say, show
-from inference_forge.core.command_line import HIDDEN
 from inference_forge.core.terminal import safe_line
-from inference_forge.core.wording import duration, exit_in_words, money
-from inference_forge.errors import OutputError
+from inference_forge.core.wording import duration
+from inference_forge.errors import OutputError, UsageError
+from inference_forge.settings import parse_duration
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from inference_forge.app import PastRun, PastRuns
-    from inference_forge.observe.history import Counts, InputRecord, RunRecord
 
 _HEADINGS: Final = (
     "RUN", "STARTED", "INPUT", "MODEL", "ROWS", "CLASSIFIED", "FAILED", "PENDING", "COST", "TIME",
     "EXIT",
 )  # fmt: skip
 _NUMBERS: Final = frozenset({"ROWS", "CLASSIFIED", "FAILED", "PENDING", "COST", "TIME"})
-_NAME_WIDTH: Final = 28
-_NO_LIMIT: Final = 1 << 20
 
 
+Limit = Annotated[
+    int, typer.Option("--limit", "-n", metavar="N", min=0, help="Newest runs shown; 0 for all.")
+]
+AsJson = Annotated[
+    bool,
+    typer.Option("--json", help="Print a JSON object a line, all fields.", show_default=False),
+]
+Run = Annotated[
+    str,
+    typer.Argument(
+        metavar="RUN", help="A run; the beginning of its name will do.", show_default=False
+    ),
+]
+
+
+class RunsGroup(typer.core.TyperGroup):
+    """Takes what is no command for a run to be shown: `forge runs RUN`."""
+
+    def resolve_command(self, ctx: Any, args: list[str]) -> Any:
+        """Return the command that the words name, and the rest of them."""
+        if args and args[0] not in self.commands:
+            args = ["show", *args]
+        return super().resolve_command(ctx, args)
+
+
+app = typer.Typer(cls=RunsGroup, invoke_without_command=True, rich_markup_mode=None)
+
+
+@app.callback()
 @reports_errors
-def runs(
-    *,
-    run_id: Annotated[
-        str | None,
-        typer.Argument(
-            metavar="[RUN]",
-            help="Show one run in full; the beginning of its name will do.",
-            show_default=False,
-        ),
-    ] = None,
-    limit: Annotated[
-        int,
-        typer.Option("--limit", "-n", metavar="N", min=0, help="Newest runs shown; 0 for all."),
-    ] = 20,
-    as_json: Annotated[
-        bool,
-        typer.Option("--json", help="Print a JSON object a line, all fields.", show_default=False),
-    ] = False,
-) -> None:
-    """List past runs, the newest last, and how they ended.
+def runs(ctx: typer.Context, *, limit: Limit = 20, as_json: AsJson = False) -> None:
+    """List past runs, the newest last, and how they ended; forge runs RUN shows one in full.
 
     EXIT is the exit code and what it means, `running`, or `killed` when a run left no end.
     """
-    found = _past_runs()
+    if ctx.invoked_subcommand is None:
+        _list(limit, as_json=as_json)
+
+
+@app.command(name="list", short_help="List past runs, the newest last.")
+@reports_errors
+def list_(*, limit: Limit = 20, as_json: AsJson = False) -> None:
+    """List past runs, the newest last, and how they ended."""
+    _list(limit, as_json=as_json)
+
+
+@app.command(name="show", short_help="Show one run in full.")
+@reports_errors
+def show_(ctx: typer.Context, *, run_id: Run, as_json: AsJson = False) -> None:
+    """Show one run in full, with the command line to repeat it."""
+    run = _one(past_runs_or_fail(), run_id)
+    if as_json or (ctx.parent is not None and ctx.parent.params.get("as_json")):
+        _show_json((run,))
+    else:
+        _show_lines(details_of(run))
+
+
+@app.command(name="diff", short_help="Show what two runs have apart.")
+@reports_errors
+def diff(*, before: Run, after: Run, as_json: AsJson = False) -> None:
+    """Show two runs side by side, and what changed from the first to the second."""
+    from inference_forge.cli.runs_diff import changes, table  # noqa: PLC0415 - not for --help
+
+    found = past_runs_or_fail()
+    one, other = _one(found, before), _one(found, after)
+    if as_json:
+        _show_json((one, other))
+        return
+    _show_lines(table(changes(one, other)))
+
+
+@app.command(name="prune", short_help="Forget old runs.")
+@reports_errors
+def prune(
+    *,
+    keep: Annotated[
+        int | None,
+        typer.Option("--keep", metavar="N", min=0, help="Keep the newest.", show_default=False),
+    ] = None,
+    older_than: Annotated[
+        str | None,
+        typer.Option(
+            "--older-than",
+            metavar="TIME",
+            help="Forget those that began longer ago: 30d.",
+            show_default=False,
+        ),
+    ] = None,
+) -> None:
+    """Forget old runs; with both options those that both mean. Results and failures stay.
+
+    A run that goes on is never forgotten. Without this the newest 1,000 are kept.
+    """
+    from inference_forge.app import forget_runs, user_places  # noqa: PLC0415 - not for --help
+
+    if keep is None and older_than is None:
+        raise UsageError("nothing is said about which runs: --keep N, --older-than TIME, or both")
+    age_s = None if older_than is None else _seconds(older_than)
+    places = user_places(os.environ, say_warning)
+    try:
+        forgotten = forget_runs(places.state, keep=keep, older_than_s=age_s)
+    except OSError as exc:
+        raise OutputError(
+            f"{places.state}: the run history cannot be written: {exc.strerror}"
+        ) from exc
+    say(f"runs forgotten: {forgotten:,}")
+
+
+def _seconds(text: str) -> float:
+    try:
+        return parse_duration(text)
+    except ValueError as exc:
+        raise UsageError(f"--older-than {text}: {exc}") from exc
+
+
+def _list(limit: int, *, as_json: bool) -> None:
+    found = past_runs_or_fail()
     chosen = found.runs[-limit:] if limit else found.runs
-    if run_id is not None:
-        chosen = (_one(found, run_id),)
     if as_json:
         _show_json(chosen)
-    elif run_id is not None:
-        _show_lines(_details(chosen[0]))
     elif chosen:
         _show_lines(_table(chosen))
     else:
@@ -77,7 +167,8 @@ def runs(
         )
 
 
-def _past_runs() -> PastRuns:
+def past_runs_or_fail() -> PastRuns:
+    """Return the run history."""
     from inference_forge.app import past_runs, user_places  # noqa: PLC0415
 
     places = user_places(os.environ, say_warning)
@@ -128,130 +219,12 @@ def _cells(run: PastRun) -> tuple[str, ...]:
     figures: tuple[str, ...] = ("-",) * 6
     if record.duration_s is not None:
         numbers = (counts.read, counts.classified, counts.failed, counts.pending)
-        figures = (*(f"{n:,}" for n in numbers), _cost(counts), duration(record.duration_s))
+        figures = (*(f"{n:,}" for n in numbers), cost_of(counts), duration(record.duration_s))
     return (
         record.run_id,
-        _local(record.started_at),
-        _inputs(record),
-        safe_line(f"{record.provider}/{record.model}", _NAME_WIDTH),
+        local_time(record.started_at),
+        inputs_of(record),
+        safe_line(f"{record.provider}/{record.model}", NAME_WIDTH),
         *figures,
-        _ending(run),
+        ending_of(run),
     )
-
-
-def _inputs(record: RunRecord) -> str:
-    first = safe_line(record.inputs[0], _NAME_WIDTH) if record.inputs else "-"
-    more = record.inputs_total - 1
-    kind = f" ({record.kind})" if record.kind else ""
-    return (f"{first} +{more:,}" if more > 0 else first) + kind
-
-
-def _ending(run: PastRun) -> str:
-    code = run.record.exit_code
-    return run.state.value if code is None else exit_in_words(code)
-
-
-def _details(run: PastRun) -> list[str]:
-    record, counts = run.record, run.record.counts
-    ended = None if record.ended_at is None else _local(record.ended_at)
-    rows = [
-        ("run", record.run_id),
-        ("version", record.version),
-        ("model", f"{record.provider}/{record.model}"),
-        ("started", _local(record.started_at)),
-        ("ended", ended),
-        ("exit", _ending(run)),
-        ("stopped", record.stop),
-    ]
-    if record.duration_s is not None:
-        rows += [*_figures(counts), ("time", duration(record.duration_s))]
-    if record.kind or not record.by_input:
-        rows.append(("input", _inputs(record)))
-    name = "pass" if record.kind else "input"
-    for item in record.by_input:
-        rows += _of_input(item, name, is_alone=not record.kind and record.inputs_total == 1)
-    rows += [
-        ("events", record.events),
-        ("directory", record.cwd),
-        ("command", " ".join(map(_word, record.command))),
-    ]
-    if any(HIDDEN in word for word in record.command):
-        rows.append(("", f"({HIDDEN} stands for a secret, which is not kept)"))
-    return [f"{name:<10}  {value}" for name, value in rows if value is not None]
-
-
-def _figures(counts: Counts) -> list[tuple[str, str]]:
-    tokens = counts.prompt_tokens + counts.completion_tokens
-    return [
-        ("rows", f"{counts.read:,}"),
-        ("classified", f"{counts.classified:,}"),
-        ("failed", f"{counts.failed:,}"),
-        ("pending", f"{counts.pending:,}"),
-        ("cache hits", f"{counts.cache_hits:,}"),
-        ("coalesced", f"{counts.coalesced:,}"),
-        ("requests", f"{counts.requests:,}"),
-        ("tokens", f"{tokens:,} ({counts.prompt_tokens:,} in)"),
-        ("cost", _cost(counts)),
-        *([("saved", saved)] if (saved := _saved(counts)) else []),
-    ]
-
-
-def _of_input(item: InputRecord, name: str, *, is_alone: bool) -> list[tuple[str, str | None]]:
-    counts = item.counts
-    figures = (
-        f"{counts.read:,} rows, {counts.classified:,} classified, {counts.failed:,} failed, "
-        f"{counts.pending:,} pending, cost {_cost(counts)}, {duration(item.duration_s)}"
-    )
-    return [
-        (name, item.name if is_alone else f"{item.name}: {figures}"),
-        ("results", "standard output" if item.results == "-" else item.results),
-        ("failures", item.failures),
-        ("set aside", item.pending),
-        ("stopped", None if is_alone else item.stop),
-    ]
-
-
-def _cost(counts: Counts) -> str:
-    """Return the bill as the summary of a run does."""
-    if not counts.requests or not counts.prompt_tokens + counts.completion_tokens:
-        return "0"
-    parts = [money(Decimal(amount), currency) for currency, amount in counts.cost.items()]
-    if counts.has_unknown_cost:
-        parts.append("unknown")
-    known = " + ".join(parts) or "0"
-    return f"{known} (estimate)" if counts.is_estimate and counts.cost else known
-
-
-def _saved(counts: Counts) -> str:
-    """Return what was saved, empty when nothing was."""
-    levers = {
-        "cache": counts.saved_by_cache,
-        "coalescing": counts.saved_by_coalescing,
-        "packing": counts.saved_by_packing,
-    }
-    parts = [f"{name} ~{tokens:,} tokens" for name, tokens in levers.items() if tokens]
-    costs = [f"~{money(Decimal(a), currency)}" for currency, a in counts.saved_cost.items()]
-    return ", ".join(parts) + (f" ({' + '.join(costs)})" if costs else "")
-
-
-def _local(moment: str) -> str:
-    """Return a moment in local time, with its offset: clocks are set back."""
-    try:
-        return datetime.fromisoformat(moment).astimezone().strftime("%Y-%m-%d %H:%M:%S %z")
-    except (OverflowError, ValueError, OSError):
-        return moment  # a year that no calendar has
-
-
-def _word(word: str) -> str:
-    """Quote a word for a shell; one that a terminal would act on with escapes (bash, zsh, ksh)."""
-    if safe_line(word, _NO_LIMIT) == word:
-        return shlex.quote(word)
-    escaped = ""
-    try:
-        raw = word.encode("utf-8", "surrogateescape")
-    except UnicodeEncodeError:
-        raw = word.encode("utf-8", "replace")  # no command line holds it
-    for byte in raw:
-        is_plain = chr(byte).isascii() and chr(byte).isprintable() and byte not in b"'\\"
-        escaped += chr(byte) if is_plain else f"\\x{byte:02x}"
-    return f"$'{escaped}'"

@@ -174,7 +174,7 @@ _NOT_OFFERED: Final = frozenset(
     | {"fallback_model", "fallback_provider", "refresh", "confirm_above"}
     | {"log_format", "log_level", "log_file"}
 )
-"""Settings about results, about what `tune` decides itself, and about who else could answer.
+"""Settings about results and logs, what `tune` decides itself, and who else could answer.
 
 It asks whatever it costs, so there is nothing to confirm above.
 """

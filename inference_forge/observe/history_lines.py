@@ -24,7 +24,7 @@ from inference_forge.observe.history import (
 )
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Mapping, Sequence
+    from collections.abc import Collection, Iterable, Mapping, Sequence
 
 _PLAIN: Final = ("version", "provider", "model", "cwd", "kind")
 
@@ -98,6 +98,11 @@ def newest(lines: Sequence[bytes], keep: int) -> list[bytes]:
     """Return lines that tell of the newest `keep` runs, one a run; nothing broken is in them."""
     runs = merged(lines).runs
     return [to_line(run) for run in runs[max(0, len(runs) - keep) :]]
+
+
+def without(lines: Sequence[bytes], run_ids: Collection[str]) -> list[bytes]:
+    """Return lines that tell of all runs but these, one a run; nothing broken is in them."""
+    return [to_line(run) for run in merged(lines).runs if run.run_id not in run_ids]
 
 
 def _bounded(record: RunRecord) -> RunRecord:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import errno
 import json
 import os
@@ -27,7 +28,7 @@ from running import (
 )
 from servers import Reply, ScriptedServer, completion
 
-from inference_forge.adapters import run_history
+from inference_forge.adapters import run_history, run_locks
 from inference_forge.app import recording as app_recording
 
 if TYPE_CHECKING:
@@ -465,3 +466,114 @@ def test_the_history_does_not_grow_without_bound(
         forge("classify", "in.csv", "-q")
         assert (state(isolated) / "runs.jsonl").read_bytes().count(b"\n") <= 12
     assert 3 <= len(as_json("--limit", "0")) < 8
+
+
+def history_of(isolated: Path, *changes: dict[str, Any]) -> None:
+    """Leave a history made of one run, changed."""
+    tickets(isolated / "in.csv", "hello", "")
+    forge("classify", "in.csv")
+    path = state(isolated) / "runs.jsonl"
+    first = json.loads(path.read_bytes().splitlines()[-1])
+    path.write_text("".join(json.dumps({**first, **change}) + "\n" for change in changes))
+
+
+def test_runs_are_listed_and_shown_by_name_too(isolated: Path) -> None:
+    """`list` and `show` say what `forge runs` and `forge runs RUN` do."""
+    history_of(isolated, {"run_id": "r1"}, {"run_id": "r2"})
+    assert forge("runs", "list", "-n", "1").out == forge("runs", "-n", "1").out
+    assert forge("runs", "show", "r2").out == forge("runs", "r2").out
+    as_objects = forge("runs", "show", "r2", "--json").out
+    assert as_objects == forge("runs", "--json", "r2").out == forge("runs", "r2", "--json").out
+    assert read_jsonl(as_objects)[0]["run_id"] == "r2"
+    done = forge("runs", "diff", "r1")
+    assert done.code == 2
+
+
+def test_two_runs_side_by_side(isolated: Path) -> None:
+    """Facts that differ, figures with what changed in per cent; nothing is divided by nothing."""
+    counts = {"read": 100, "classified": 90, "failed": 10, "requests": 90, "prompt_tokens": 1000}
+    more = {"read": 150, "classified": 150, "failed": 0, "requests": 45, "cache_hits": 5}
+    before = {"run_id": "r1", "counts": {**counts, "cost": {"USD": "2"}}, "duration_s": 10.0}
+    after = {
+        "run_id": "r2", "model": "m\x1b[1m", "exit_code": 0, "duration_s": 5.0,
+        "counts": {**more, "prompt_tokens": 1000, "cost": {"USD": "1"}},
+    }  # fmt: skip
+    history_of(isolated, before, after, {"run_id": "r3", "counts": {}, "duration_s": 0.0})
+    done = forge("runs", "diff", "r1", "r2")
+    assert (done.code, done.err) == (0, "")
+    rows = {
+        line[:10].strip(): re.split(r" {2,}", line.strip())
+        for line in done.out.decode().splitlines()[1:]
+    }
+    assert rows["rows"] == ["rows", "100", "150", "+50.0%"]
+    assert rows["failed"][1:] == ["10", "0", "-100.0%"]
+    assert rows["cache hits"][1:] == ["0", "5", "new"]
+    assert rows["tokens in"][1:] == ["1,000", "1,000"]
+    assert rows["cost"][1:] == ["2.00 USD", "1.00 USD", "-50.0%"]
+    assert rows["time"][1:] == ["10.0 s", "5.0 s", "-50.0%"]
+    assert rows["rows/s"][1:] == ["10.0", "30.0", "+200.0%"]
+    assert rows["model"][-1] == rows["exit"][-1] == "changed"
+    assert rows["run"][1:] == ["r1", "r2"]
+    assert not CONTROL.search(done.out.decode())
+    assert "rows/s" in forge("runs", "diff", "r1", "r3").out.decode()
+    found = read_jsonl(forge("runs", "diff", "r1", "r2", "--json").out)
+    assert [run["run_id"] for run in found] == ["r1", "r2"]
+
+
+def test_a_run_without_an_end_has_no_time_to_compare(isolated: Path) -> None:
+    """Its other facts are there."""
+    killed = {"run_id": "r2", "ended_at": None, "duration_s": None, "exit_code": None}
+    history_of(isolated, {"run_id": "r1"}, killed)
+    lines = forge("runs", "diff", "r1", "r2").out.decode()
+    assert "killed" in lines
+    assert "rows/s" not in lines
+
+
+def test_old_runs_are_forgotten(isolated: Path) -> None:
+    """By number, by age, or both; what is said about neither is an error."""
+    old, new = "2020-01-01T00:00:00+00:00", "2099-01-01T00:00:00+00:00"
+    runs = [{"run_id": f"r{n}", "started_at": old if n < 3 else new} for n in range(6)]
+    history_of(isolated, *runs)
+
+    def kept(*arguments: str) -> list[str]:
+        done = forge("runs", "prune", *arguments)
+        assert (done.code, done.out) == (0, b"")
+        return [run["run_id"] for run in as_json("-n", "0")]
+
+    assert forge("runs", "prune").code == 2
+    assert "--keep N, --older-than TIME" in forge("runs", "prune").err
+    assert forge("runs", "prune", "--older-than", "soon").code == 2
+    assert kept("--keep", "99") == [f"r{n}" for n in range(6)]
+    assert kept("--keep", "1", "--older-than", "30d") == ["r3", "r4", "r5"]
+    assert kept("--older-than", "30d") == ["r3", "r4", "r5"]
+    assert forge("runs", "prune", "--keep", "1").err == "forge: runs forgotten: 2\n"
+    assert kept("--keep", "0") == []
+    assert (state(isolated) / "runs.jsonl").stat().st_mode & 0o777 == 0o600
+
+
+def test_nothing_is_forgotten_where_nothing_is(isolated: Path) -> None:
+    """Nor made."""
+    assert forge("runs", "prune", "--keep", "0").err == "forge: runs forgotten: 0\n"
+    assert not state(isolated).exists()
+
+
+def test_a_run_that_goes_on_is_not_forgotten(isolated: Path) -> None:
+    """Whatever is asked."""
+    history_of(isolated, {"run_id": "r1"}, {"run_id": "r2", "ended_at": None, "exit_code": None})
+    with contextlib.ExitStack() as held:
+        lock = run_locks.RunLock(state(isolated) / "runs", "r2")
+        held.callback(lock.release)
+        assert forge("runs", "prune", "--keep", "0").err == "forge: runs forgotten: 1\n"
+        assert [run["run_id"] for run in as_json()] == ["r2"]
+
+
+def test_a_history_that_cannot_be_written_stays(
+    isolated: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """And that is said."""
+    history_of(isolated, {"run_id": "r1"})
+    monkeypatch.setattr(run_history, "_lock", lambda _: None)
+    done = forge("runs", "prune", "--keep", "0")
+    assert done.code == 5
+    assert "the run history cannot be written" in done.err
+    assert [run["run_id"] for run in as_json()] == ["r1"]
