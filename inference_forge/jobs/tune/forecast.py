@@ -2,25 +2,20 @@
 
 from __future__ import annotations
 
-import json
 from dataclasses import dataclass, replace
 from decimal import Decimal
 from typing import TYPE_CHECKING, Final
 
+from inference_forge.app.expected_usage import packed_usages, single_usages
 from inference_forge.app.packing import Packing, open_packing
 from inference_forge.app.wiring import pacing_limits
-from inference_forge.core.complexity import complexity_of
-from inference_forge.core.packing.codes import values_of
-from inference_forge.core.prompt import build_prompt
-from inference_forge.core.taxonomy import Field, FieldKind, Taxonomy
-from inference_forge.core.tokens import estimate_prompt, estimate_tokens
-from inference_forge.models import Complexity, Money, Usage
+from inference_forge.models import Money
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
 
     from inference_forge.jobs.tune.subject import Subject
-    from inference_forge.models import ModelRequest, Ticket
+    from inference_forge.models import Usage
 
 _GUESSED_REQUEST_S: Final = 1.0
 _GUESSED_TOKEN_S: Final = 0.01
@@ -28,12 +23,6 @@ _GUESSED_TOKEN_S: Final = 0.01
 
 _GUESSED_IN_FLIGHT: Final = 16
 """A run starts with 8 and doubles what the provider bears."""
-
-_LINE_TOKENS: Final = 3
-"""A ticket's number and line break in an answer about a pack, and a little that models add."""
-
-_TOKENS_PER_WORD: Final = 0.75
-"""Tokens of a text for each word that it may have: most are about half as long as they may be."""
 
 _SECONDS_PER_MINUTE: Final = 60.0
 
@@ -93,31 +82,18 @@ def forecast(subject: Subject, sizes: Iterable[int], cached: frozenset[int]) -> 
 
 
 def _single(subject: Subject, without: frozenset[int]) -> list[Usage]:
-    prompt = build_prompt(subject.taxonomy, max_output_tokens=subject.settings.max_output_tokens)
-    answer = {field.name: _typical(field) for field in subject.taxonomy.fields}
-    tokens = estimate_tokens(json.dumps(answer))
-    return [
-        _usage(prompt.request(ticket.text, "0a1b2c3d"), tokens)
-        for number, ticket in enumerate(subject.tickets)
-        if number not in without
-    ]
+    tickets = [ticket for number, ticket in enumerate(subject.tickets) if number not in without]
+    return single_usages(tickets, subject.taxonomy, subject.settings.max_output_tokens)
 
 
 def _packed(subject: Subject, size: int) -> list[Usage]:
-    packing = packing_of(subject, size)
-    line = _line_tokens(subject.taxonomy)
-    prompt = build_prompt(subject.taxonomy, max_output_tokens=subject.settings.max_output_tokens)
-    usages = []
-    for group in _groups(subject.tickets, packing, size):
-        texts = [ticket.text for ticket in group]
-        alone = len(texts) == 1
-        request = (
-            prompt.request(texts[0], "0a1b2c3d")
-            if alone
-            else packing.form.prompt.request(texts, packing.form.names(len(texts)))
-        )
-        usages.append(_usage(request, line * len(texts)))
-    return usages
+    return packed_usages(
+        subject.tickets,
+        subject.taxonomy,
+        subject.settings.max_output_tokens,
+        packing_of(subject, size),
+        size,
+    )
 
 
 def packing_of(subject: Subject, size: int) -> Packing:
@@ -127,39 +103,6 @@ def packing_of(subject: Subject, size: int) -> Packing:
     if packing is None:
         raise ValueError("packing is switched on")
     return packing
-
-
-def _groups(tickets: Iterable[Ticket], packing: Packing, size: int) -> list[list[Ticket]]:
-    """Return who will share a request, as far as that can be known: packs are made of a kind."""
-    waiting: dict[tuple[Complexity, str], list[Ticket]] = {}
-    for ticket in tickets:
-        waiting.setdefault((complexity_of(ticket.own_text), ticket.tenant), []).append(ticket)
-    return [
-        group
-        for (complexity, _), alike in waiting.items()
-        for begin in range(0, len(alike), size)
-        for group in packing.plan.groups(
-            alike[begin : begin + size], complexity, lambda ticket: ticket.text
-        )
-    ]
-
-
-def _usage(request: ModelRequest, completion_tokens: int) -> Usage:
-    return replace(estimate_prompt(request), completion_tokens=completion_tokens)
-
-
-def _typical(field: Field) -> str:
-    """Return a value of usual length."""
-    if field.kind is FieldKind.TEXT:
-        return " ".join(["word"] * round(_TOKENS_PER_WORD * field.max_words))
-    values = sorted(values_of(field), key=len)
-    return values[len(values) // 2]
-
-
-def _line_tokens(taxonomy: Taxonomy) -> int:
-    texts = [field for field in taxonomy.fields if field.kind is FieldKind.TEXT]
-    closed = len(taxonomy.fields) - len(texts)
-    return _LINE_TOKENS + closed + sum(round(_TOKENS_PER_WORD * field.max_words) for field in texts)
 
 
 def _sum(costs: list[Money | None]) -> Money | None:
