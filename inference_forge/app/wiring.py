@@ -12,9 +12,9 @@ import anyio
 
 from inference_forge.app.answering import LOCAL
 from inference_forge.app.event_loop import loop_clock
+from inference_forge.app.intake_form import USUAL, IntakeForm
 from inference_forge.app.output_cap import output_cap
 from inference_forge.core.backoff import RetryQuota
-from inference_forge.core.batching import BatchQueue
 from inference_forge.core.breaker import Breaker, BreakerConfig
 from inference_forge.core.concurrency import ConcurrencyLimit
 from inference_forge.core.fingerprint import Fingerprinter
@@ -36,6 +36,7 @@ from inference_forge.engine.purse import Purse
 from inference_forge.engine.routing import Router
 from inference_forge.engine.shared_slots import SharedSlots
 from inference_forge.engine.waking import WakeWatch
+from inference_forge.engine.window import Window
 from inference_forge.settings import CacheMode, Order
 
 if TYPE_CHECKING:
@@ -59,6 +60,7 @@ class Parts:
         reader: a worker for the source, which may block on a pipe.
         worker: a worker for cache and sink.
         leases: shared with other runs on this cache; None when nobody shares it.
+        intake: how tickets come in.
     """
 
     settings: Settings
@@ -72,6 +74,7 @@ class Parts:
     control: RunControl
     emit: Callable[[Event], None]
     warn: Callable[[str, str], None]
+    intake: IntakeForm = USUAL
 
 
 def build_pipeline(parts: Parts) -> Pipeline:
@@ -115,7 +118,7 @@ def build_pipeline(parts: Parts) -> Pipeline:
         packs=Packs(
             router=router, plan=plan, shuffle=random.SystemRandom().shuffle, emit=parts.emit
         ),
-        queue=BatchQueue() if plan is None else BatchQueue(plan.sizes, settings.linger_s),
+        queue=parts.intake.queue(plan, settings.linger_s),
         lanes=lanes,
         control=parts.control,
         reader=parts.reader,
@@ -126,7 +129,11 @@ def build_pipeline(parts: Parts) -> Pipeline:
         warn=parts.warn,
         grace_s=settings.grace_s,
     )
-    return Pipeline(stages, keep_order=settings.order is Order.INPUT)
+    return Pipeline(
+        stages,
+        window=Window(parts.intake.window_rows),
+        keep_order=settings.order is Order.INPUT,
+    )
 
 
 @dataclass(frozen=True, slots=True)
@@ -188,12 +195,15 @@ def _lane(
     now = anyio.current_time()
     budget = parts.choice.budget
     health = RunHealth(None if budget is None else budget.most_unanswered)
+    if parts.intake.is_proven:
+        health.on_cached_answer()
+    limits = replace(pacing_limits(settings, answering), opens_gently=not parts.intake.is_proven)
     host = answering.address.removeprefix("POST ").partition("/")[0]
     admission = Admission(
         breaker=Breaker(_breaker_config(settings)),
-        limit=ConcurrencyLimit(settings.concurrency),
+        limit=ConcurrencyLimit(settings.concurrency, parts.intake.start_in_flight),
         quota=RetryQuota(now),
-        pacer=Pacer(pacing_limits(settings, answering), now),
+        pacer=Pacer(limits, now),
         health=health,
         outage=outage,
         clock=loop_clock(),

@@ -14,19 +14,21 @@ BUSY_SHARE: Final = 0.8
 class ConcurrencyLimit:
     """Additive-increase, multiplicative-decrease over the number of tries in flight.
 
-    Starts at 8 and doubles once per round of answers until the first throttle, then grows by 5 %
-    a round, at least by one; a throttle episode cuts it to 80 %. It grows only while at least 80 %
-    of it is used, else it would grow without evidence. A round is as many successes as the limit
-    is high; an episode lasts until as many tries have ended as were in flight at its first
-    throttle: those were sent before the cut, and say nothing about the new limit.
+    Starts at 8, or where it is told, and doubles once per round of answers until the first
+    throttle, then grows by 5 % a round, at least by one; a throttle episode cuts it to 80 %. It
+    grows only while at least 80 % of it is used, else it would grow without evidence. A round is as
+    many successes as the limit is high; an episode lasts until as many tries have ended as were in
+    flight at its first throttle: those were sent before the cut, and say nothing about the new
+    limit.
 
     Arguments:
         cap: the hard upper bound, at least 1.
+        start: where it begins.
     """
 
-    def __init__(self, cap: int) -> None:
+    def __init__(self, cap: int, start: int = START) -> None:
         self._cap = cap
-        self._limit = float(min(START, cap))
+        self._limit = float(min(start, cap))
         self._successes = 0
         self._doubles_to = math.inf
         self._episode_left = 0

@@ -34,12 +34,15 @@ class PacingLimits:
         tpm: tokens per minute, input and output.
         min_interval_s: seconds between two requests.
         learns_rate: whether throttles teach a rate; nothing throttles an embedded provider.
+        opens_gently: whether the first requests are spread a little, because nobody knows yet what
+            the provider bears.
     """
 
     rpm: float | None = None
     tpm: float | None = None
     min_interval_s: float = 0.0
     learns_rate: bool = True
+    opens_gently: bool = True
 
 
 @dataclass(frozen=True, slots=True)
@@ -71,7 +74,7 @@ class Pacer:
     def __init__(self, limits: PacingLimits, now: float) -> None:
         self._limits = limits
         self._throttles = ThrottleShare()
-        self._learned = LearnedRate()
+        self._learned = LearnedRate() if limits.opens_gently else LearnedRate(opening=0)
         self._requests = Headroom()
         self._tokens = Headroom()
         self._interval_s = limits.min_interval_s + min(

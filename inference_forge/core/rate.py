@@ -86,9 +86,13 @@ class LearnedRate:
 
     A server that admits nothing at all has no rate to be learned: the pauses grow until it admits
     one again, and then it goes on at the pace of before.
+
+    Arguments:
+        opening: how many requests open gently; 0 where others have done so before.
     """
 
-    def __init__(self) -> None:
+    def __init__(self, opening: int = OPENING_REQUESTS) -> None:
+        self._opening = opening
         self._sent = 0
         self._sent_at_s = 0.0
         self._next_s = -math.inf
@@ -116,7 +120,7 @@ class LearnedRate:
         """Return the requests per second to send, None while nothing limits it."""
         if self._first is not None:
             return self._pace()
-        return OPENING_PACE_PER_S if self._sent < OPENING_REQUESTS else None
+        return OPENING_PACE_PER_S if self._sent < self._opening else None
 
     def learned_per_s(self) -> float | None:
         """Return the rate learned from throttles, None before the first."""

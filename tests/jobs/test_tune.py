@@ -22,9 +22,10 @@ from inference_forge.core.tuning.comparison import closed_fields
 from inference_forge.core.tuning.recommendation import Verdict
 from inference_forge.engine.control import RunControl
 from inference_forge.errors import Interrupted, LimitReached, ProviderRefused, TryLater
+from inference_forge.jobs.memory import NoCache
 from inference_forge.jobs.tune.as_json import as_json
 from inference_forge.jobs.tune.forecast import forecast
-from inference_forge.jobs.tune.memory import NoCache, SinglesCache
+from inference_forge.jobs.tune.memory import SinglesCache
 from inference_forge.jobs.tune.passes import Pass, PassRunner
 from inference_forge.jobs.tune.report import TuneReport, make_report
 from inference_forge.jobs.tune.run import measure, plans_for

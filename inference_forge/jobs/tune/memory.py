@@ -1,49 +1,20 @@
-"""Ports without files: a sample as a source, outcomes in a list, caches that serve only singles."""
+"""Outcomes in a list, and a cache that serves only single requests."""
 
 from __future__ import annotations
 
-from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from inference_forge.core.packing.stored import stored_line
 from inference_forge.models import Classification, Ticket
-from inference_forge.ports import Published, ReadProgress
+from inference_forge.ports import Published
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
     from pathlib import Path
 
     from inference_forge.events import Warned
-    from inference_forge.models import CacheEntry, ResolvedRow, Row
+    from inference_forge.models import CacheEntry, ResolvedRow
     from inference_forge.ports import ResultCache
-
-
-class SampleSource:
-    """Tickets in the order given, numbered anew; a `ports.TicketSource`."""
-
-    columns: tuple[str, ...] | None = None
-    had_bom = False
-    reading = ""
-    warnings: tuple[Warned, ...] = ()
-
-    def __init__(self, tickets: Sequence[Ticket]) -> None:
-        self._tickets = tickets
-        self._returned = 0
-        self.changes: Mapping[str, int] = {}
-
-    def read_block(self, max_rows: int) -> list[Row]:
-        """Return the next tickets; an empty list at the end."""
-        begin = self._returned
-        block = self._tickets[begin : begin + max_rows]
-        self._returned += len(block)
-        return [replace(ticket, index=begin + place) for place, ticket in enumerate(block)]
-
-    def progress(self) -> ReadProgress:
-        """Count tickets, so that the bar knows the end from the start."""
-        return ReadProgress(self._returned, len(self._tickets))
-
-    def close(self) -> None:
-        """Do nothing."""
 
 
 class OutcomeList:
@@ -81,20 +52,6 @@ class OutcomeList:
     def abandon(self) -> tuple[Path, ...]:
         """Do nothing."""
         return ()
-
-
-class NoCache:
-    """Knows nothing and keeps nothing: every answer is a fresh one; a `ports.ResultCache`."""
-
-    def get_many(self, _keys: Sequence[bytes]) -> Mapping[bytes, CacheEntry]:
-        """Return nothing."""
-        return {}
-
-    def put_many(self, entries: Mapping[bytes, CacheEntry]) -> None:
-        """Drop `entries`."""
-
-    def close(self) -> None:
-        """Do nothing."""
 
 
 class SinglesCache:

@@ -11,8 +11,9 @@ import anyio
 from inference_forge.app.answering import Choice
 from inference_forge.app.wiring import Parts, build_pipeline
 from inference_forge.events import RunFinished, RunStarted, TryFinished, Warned
+from inference_forge.jobs.memory import SampleSource
 from inference_forge.jobs.tune.forecast import packing_of
-from inference_forge.jobs.tune.memory import OutcomeList, SampleSource
+from inference_forge.jobs.tune.memory import OutcomeList
 from inference_forge.observe.tally import Tally
 
 if TYPE_CHECKING:

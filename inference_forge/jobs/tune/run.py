@@ -19,8 +19,9 @@ from inference_forge.app.recording import recording
 from inference_forge.core.fingerprint import Fingerprinter
 from inference_forge.engine.control import RunControl
 from inference_forge.errors import CacheError, LimitReached
+from inference_forge.jobs.memory import NoCache
 from inference_forge.jobs.tune.forecast import forecast
-from inference_forge.jobs.tune.memory import NoCache, SinglesCache
+from inference_forge.jobs.tune.memory import SinglesCache
 from inference_forge.jobs.tune.passes import Pass, PassPlan, PassRunner
 from inference_forge.jobs.tune.report import TuneReport, make_report
 from inference_forge.jobs.tune.subject import open_subject
