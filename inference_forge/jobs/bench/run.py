@@ -1,0 +1,107 @@
+"""The whole bench: what it costs, the measurements, what they say."""
+
+from __future__ import annotations
+
+from contextlib import AsyncExitStack
+from datetime import datetime
+from functools import partial
+from typing import TYPE_CHECKING, TypeVar
+
+import anyio
+
+from inference_forge.adapters.threads import DedicatedThread
+from inference_forge.app.deadline import seconds_until
+from inference_forge.app.event_loop import loop_options
+from inference_forge.app.interrupts import stop_on_signal
+from inference_forge.engine.control import RunControl
+from inference_forge.errors import LimitReached
+from inference_forge.jobs.bench.expected import expected
+from inference_forge.jobs.bench.measuring import Bench
+from inference_forge.jobs.bench.report import BenchReport, setting_of
+from inference_forge.jobs.bench.subject import open_subject
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from inference_forge.jobs.bench.request import BenchJob
+    from inference_forge.jobs.bench.subject import Subject
+
+T = TypeVar("T")
+
+
+class Inline:
+    """Makes calls at once; a `ports.Worker` for sources and sinks that are lists."""
+
+    async def run(self, call: Callable[[], T]) -> T:
+        """Return `call()`."""
+        await anyio.lowlevel.checkpoint()
+        return call()
+
+
+def run_bench(job: BenchJob) -> BenchReport:
+    """Measure what `job` asks for.
+
+    Nothing is read from the cache of answers or kept in it.
+
+    Raises:
+        UsageError: settings, taxonomy or an input is unusable, or the user does not approve of the
+            cost; nothing was sent.
+    """
+    subject = open_subject(job)
+    deadline_s = seconds_until(subject.settings.deadline, datetime.now().astimezone())
+    if subject.is_real:
+        job.approve(expected(subject, job.request))
+    # The event loop of `forge classify`: it is its speed that is measured.
+    options = loop_options(subject.settings.http)
+    return anyio.run(_run, job, subject, deadline_s, backend_options=options)
+
+
+def report_of(bench: Bench) -> BenchReport:
+    """Return what is known so far."""
+    subject = bench.subject
+    currency = next((name for name in bench.spent.cost if name), "")
+    return BenchReport(
+        setting=setting_of(subject, bench.request, currency),
+        measured={shape: bench.measured(shape) for shape in subject.cells},
+        spent=bench.spent,
+        stop=bench.control.reason,
+    )
+
+
+async def _run(job: BenchJob, subject: Subject, deadline_s: float | None) -> BenchReport:
+    control = RunControl()
+    async with AsyncExitStack() as stack:
+        for provider in subject.providers():
+            stack.push_async_callback(provider.aclose)
+        disk = DedicatedThread("forge-disk")
+        stack.callback(disk.close)
+        bench = Bench(
+            subject=subject,
+            request=job.request,
+            worker=Inline(),
+            disk=disk,
+            control=control,
+            notices=job.notices,
+            watch=job.watch,
+            keep=lambda: job.keep(report_of(bench)),
+        )
+        async with anyio.create_task_group() as background:
+            background.start_soon(
+                partial(
+                    stop_on_signal,
+                    control,
+                    emit=bench.emit,
+                    before_leaving=bench.close_watcher,
+                    grace_s=subject.settings.grace_s,
+                )
+            )
+            background.start_soon(_obey_deadline, control, deadline_s)
+            await bench.run()
+            background.cancel_scope.cancel()
+    return report_of(bench)
+
+
+async def _obey_deadline(control: RunControl, deadline_s: float | None) -> None:
+    if deadline_s is not None:
+        await anyio.sleep(deadline_s)
+        control.stop(LimitReached("the deadline (--deadline) is reached"))

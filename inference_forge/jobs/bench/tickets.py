@@ -1,0 +1,163 @@
+"""Where the tickets of a repetition come from, and what is right about them."""
+
+from __future__ import annotations
+
+import random
+from contextlib import closing
+from typing import TYPE_CHECKING, Final, Protocol
+
+from inference_forge.app.input_source import open_input
+from inference_forge.app.inputs import chosen_inputs
+from inference_forge.core.bench.tickets import mixed_tickets, ticket_of
+from inference_forge.core.columns import resolve_column
+from inference_forge.core.json_text import load
+from inference_forge.core.text import normalise
+from inference_forge.core.tuning.sampling import DistinctSample
+from inference_forge.errors import UsageError
+from inference_forge.models import CellRecord, JsonRecord, Ticket
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Mapping, Sequence
+    from typing import BinaryIO
+
+    from inference_forge.app.notices import Notices
+    from inference_forge.core.bench.cells import Cell
+    from inference_forge.jobs.bench.request import BenchJob
+    from inference_forge.models import Record
+    from inference_forge.settings import Settings
+
+_BLOCK_ROWS: Final = 500
+_NO_RECORD: Final = JsonRecord(b"{}")
+
+Gold = dict[str, dict[str, str]]
+"""Text -> field -> the right label."""
+
+
+class Supply(Protocol):
+    """Gives each repetition its tickets."""
+
+    def tickets(self, cell: Cell, repetition: int, count: int) -> list[Ticket]:
+        """Return at most `count` tickets; the same for the same arguments."""
+
+
+class MadeUp:
+    """New tickets for each repetition of each cell, so that no cache of anybody knows them.
+
+    All cells of a repetition get the same tickets but for the case that each names: none is
+    measured with easier ones.
+    """
+
+    def __init__(self, seed: int) -> None:
+        self._seed = seed
+
+    def tickets(self, cell: Cell, repetition: int, count: int) -> list[Ticket]:
+        """Return `count` tickets."""
+        chance = random.Random(f"{self._seed} {repetition}")  # noqa: S311 - no secret
+        names = random.Random(f"{self._seed} {repetition} {cell}")  # noqa: S311
+        if cell.words is None:
+            texts = mixed_tickets(count, chance, names)
+        else:
+            texts = [ticket_of(cell.words, chance, names) for _ in range(count)]
+        return [Ticket(number, text, _NO_RECORD) for number, text in enumerate(texts)]
+
+
+class FromFile:
+    """The user's own tickets, in another order each time.
+
+    Arguments:
+        sample: different texts.
+        seed: decides the order.
+    """
+
+    def __init__(self, sample: Sequence[Ticket], seed: int) -> None:
+        self._sample = sample
+        self._seed = seed
+
+    def tickets(self, cell: Cell, repetition: int, count: int) -> list[Ticket]:
+        """Return at most `count` tickets."""
+        chance = random.Random(f"{self._seed} {repetition} {cell}")  # noqa: S311 - no secret
+        return chance.sample(list(self._sample), min(count, len(self._sample)))
+
+
+def open_supply(job: BenchJob, settings: Settings, gold: Gold) -> Supply:
+    """Return where tickets come from: the file, else the gold's, else made up.
+
+    Raises:
+        UsageError: the file cannot be read or has no tickets, or none of them has a gold label.
+    """
+    request = job.request
+    name = request.file or request.gold
+    if name is None:
+        return MadeUp(request.seed)
+    sample = DistinctSample(request.tickets, request.seed)
+    for ticket in _read(name, settings, job.stdin, job.notices):
+        if not gold or ticket.text in gold:
+            sample.add(ticket)
+    if not sample.seen:
+        with_gold = f" that {request.gold} has labels for" if gold else ""
+        raise UsageError(f"{name}: no ticket with a text to ask about{with_gold}")
+    return FromFile(sample.tickets(), request.seed)
+
+
+def read_gold(job: BenchJob, settings: Settings, fields: Sequence[str]) -> Gold:
+    """Return the right labels by text; empty when nobody judges.
+
+    Raises:
+        UsageError: the file cannot be read, or has a column for none of `fields`.
+    """
+    gold: Gold = {}
+    if job.request.gold is None:
+        return gold
+    for ticket in _read(job.request.gold, settings, job.stdin, job.notices):
+        labels = _labels(ticket.record, fields)
+        if labels:
+            gold[ticket.text] = labels
+    if not gold:
+        raise UsageError(
+            f"{job.request.gold}: no row has a label: name its columns like the fields that are "
+            f"asked for ({', '.join(fields)})"
+        )
+    return gold
+
+
+def is_right(values: Mapping[str, str] | None, labels: Mapping[str, str]) -> bool:
+    """Tell whether an answer has all labels right; a failure has none."""
+    if values is None:
+        return False
+    return all(_plain(values.get(name, "")) == _plain(label) for name, label in labels.items())
+
+
+def _read(
+    name: str, settings: Settings, stdin: BinaryIO | None, notices: Notices
+) -> Iterator[Ticket]:
+    for input_ in chosen_inputs([name], settings, notices.note):
+        with closing(open_input(input_, settings, stdin)) as source:
+            while block := source.read_block(_BLOCK_ROWS):
+                notices.note(f"reading {input_.label}", source.reading)
+                yield from (row for row in block if isinstance(row, Ticket))
+            for warned in source.warnings:
+                notices.warn(warned.code, warned.message)
+
+
+def _labels(record: Record, fields: Sequence[str]) -> dict[str, str]:
+    """Return the labels of a row that are not blank."""
+    match record:
+        case CellRecord(header=header, cells=cells):
+            found = {name: cells[place] for name in fields for place in _places(header, name)}
+        case JsonRecord(raw=raw):
+            members = load(raw)
+            found = {name: members[name] for name in fields if isinstance(members.get(name), str)}
+        case _:
+            found = {}
+    return {name: label for name, label in found.items() if label.strip()}
+
+
+def _places(header: Sequence[str], name: str) -> tuple[int, ...]:
+    try:
+        return resolve_column(header, name)[:1]
+    except UsageError:
+        return ()
+
+
+def _plain(label: str) -> str:
+    return normalise(label).casefold()
