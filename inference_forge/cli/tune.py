@@ -15,8 +15,8 @@ from inference_forge.cli.eval_options import assignments
 from inference_forge.cli.failing import reports_errors
 from inference_forge.cli.loading import load_surroundings
 from inference_forge.cli.options import with_settings
-from inference_forge.cli.streams import say, show, tolerated
-from inference_forge.errors import Interrupted, UsageError
+from inference_forge.cli.streams import say, show
+from inference_forge.errors import Interrupted
 from inference_forge.settings import specs
 
 if TYPE_CHECKING:
@@ -146,26 +146,16 @@ def _approve(cost: Forecast, notices: Notices, settings: Settings, *, is_approve
     Raises:
         UsageError: nobody is there to be asked, or the answer is no.
     """
-    from inference_forge.cli.display import NoticeLines, notice_of  # noqa: PLC0415
+    from inference_forge.cli.approval import approve  # noqa: PLC0415
     from inference_forge.cli.tuning import forecast_lines  # noqa: PLC0415
 
-    if settings.quiet:
-        notices.pass_on(NoticeLines(sys.stderr).on_event)
-    else:
-        notices.pass_on(lambda event: say(notice_of(event) or ""))
-    if not (settings.quiet and is_approved):
-        for line in forecast_lines(cost):
-            say(line)
-    if is_approved:
-        return
-    is_terminal = sys.stdin is not None and sys.stdin.isatty() and sys.stderr.isatty()
-    if not is_terminal:
-        raise UsageError("nothing was sent: add --yes to spend this (--sample N asks about fewer)")
-    # Not typer.confirm, which prints a blank on standard output, where the table goes.
-    with tolerated():
-        typer.echo("forge: go on? [y/N] ", nl=False, err=True)
-    if sys.stdin.readline().strip().lower() not in {"y", "yes"}:
-        raise UsageError("nothing was sent")
+    approve(
+        forecast_lines(cost),
+        notices,
+        settings,
+        is_approved=is_approved,
+        fewer="--sample N asks about fewer",
+    )
 
 
 _NOT_OFFERED: Final = frozenset(
