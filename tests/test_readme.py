@@ -32,9 +32,11 @@ COMMANDS = {
         "schema",
         "simulate",
         "tune",
+        "bench",
         "cache",
         "taxonomy",
     ),
+    "bench": ("compare",),
     "cache": ("stats", "clear", "prune", "reparse"),
     "runs": ("list", "show", "diff", "prune"),
     "taxonomy": ("init", "check", "show"),
@@ -93,7 +95,11 @@ def test_every_command_named_in_the_docs_exists() -> None:
     [
         "",
         *COMMANDS[""],
-        *(f"{group} {name}" for group in ("cache", "runs", "taxonomy") for name in COMMANDS[group]),
+        *(
+            f"{group} {name}"
+            for group in ("bench", "cache", "runs", "taxonomy")
+            for name in COMMANDS[group]
+        ),
     ],
 )
 def test_every_option_is_in_the_readme_or_a_page_it_links(command: str) -> None:

@@ -43,6 +43,7 @@ ENTRIES: Final[Mapping[str, Entry]] = {
     "schema": Entry("schema:schema", "Print a JSON Schema of events.", needs_arguments=True),
     "simulate": Entry("simulate:simulate", "Serve a simulated model on 127.0.0.1."),
     "tune": Entry("tune:tune", "Measure which pack size a model bears.", needs_arguments=True),
+    "bench": Entry("bench:app", "Measure speed, cost and soundness; compare."),
     "cache": Entry("cache:app", "Look at the answer cache, clear or prune it."),
     "taxonomy": Entry("taxonomy:app", "Make a taxonomy file, check it, show its prompt."),
 }

@@ -157,9 +157,10 @@ class RichBar:
 
     Arguments:
         tally: what to show.
+        heading: shown before the figures.
     """
 
-    def __init__(self, tally: Tally) -> None:
+    def __init__(self, tally: Tally, heading: str = "") -> None:
         # rich.progress takes 31 ms to import: only a terminal pays for it.
         from rich.console import Console  # noqa: PLC0415
         from rich.progress import (  # noqa: PLC0415
@@ -172,6 +173,7 @@ class RichBar:
 
         self._text = Text
         self._tally = tally
+        self._heading = [safe_line(heading)] if heading else []
         self._console = Console(stderr=True, markup=False, highlight=False, emoji=False)
         self._progress = Progress(
             SpinnerColumn(),
@@ -201,7 +203,7 @@ class RichBar:
             self._task,
             completed=tally.done,
             total=tally.total,
-            description="  ".join(progress_parts(tally)),
+            description="  ".join([*self._heading, *progress_parts(tally)]),
         )
         with tolerated():
             self._progress.refresh()

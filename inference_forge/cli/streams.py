@@ -107,8 +107,13 @@ def show(line: str) -> None:
         OutputError: stdout cannot be written.
         BrokenPipeError: its reader has gone.
     """
+    show_styled(safe_line(line, sys.maxsize))
+
+
+def show_styled(line: str) -> None:
+    """Print one line on stdout that holds nothing of strangers, as it is; raises like `show`."""
     try:
-        typer.echo(_encodable(safe_line(line, sys.maxsize)))
+        typer.echo(_encodable(line))
     except BrokenPipeError:
         raise
     except OSError as exc:

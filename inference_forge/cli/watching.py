@@ -33,21 +33,32 @@ if TYPE_CHECKING:
 
 
 def watcher_for(
-    settings: Settings, tally: Tally, heading: str | None, redact: Callable[[str], str] | None
+    settings: Settings,
+    tally: Tally,
+    heading: str | None,
+    redact: Callable[[str], str] | None,
+    *,
+    is_brief: bool = False,
 ) -> Watcher:
-    """Return who shows the run; `heading` tells one of several inputs from the others.
+    """Return who shows the run.
 
-    With `redact`, which takes secrets out, each request is a line.
+    Arguments:
+        settings: how it is shown.
+        tally: what is shown.
+        heading: tells one of several inputs from the others.
+        redact: takes secrets out; with it each request is a line.
+        is_brief: show the heading in the bar where there is one, and not for good.
     """
-    if heading is not None and not settings.quiet:
-        say(f"--- {heading}")
     log, style = used_log(), _style(settings)
+    has_bar = style is ProgressStyle.RICH and redact is None
+    if heading is not None and not settings.quiet and not (has_bar and is_brief):
+        say(f"--- {heading}")
     told = None if style is ProgressStyle.NONE else tally
     if log is not None and log.is_instead:
         logged = LoggedEvents(None, log, told)
         return Watcher(logged, logged.tick, PLAIN_TICK_S)
-    if style is ProgressStyle.RICH and redact is None:
-        bar = RichBar(tally)
+    if has_bar:
+        bar = RichBar(tally, heading if heading is not None and is_brief else "")
         watcher = Watcher(bar, bar.tick, RICH_TICK_S, bar.close)
     else:
         is_plain = style in (ProgressStyle.RICH, ProgressStyle.PLAIN)

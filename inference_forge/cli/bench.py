@@ -1,0 +1,262 @@
+"""`forge bench`."""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any, Final
+
+import typer
+
+from inference_forge.cli.bench_compare import compare
+from inference_forge.cli.classify import binary_stdin
+from inference_forge.cli.debugging import hide_learned, is_debug, redaction, show_error
+from inference_forge.cli.failing import reports_errors
+from inference_forge.cli.loading import load_surroundings
+from inference_forge.cli.options import with_settings
+from inference_forge.cli.streams import say
+from inference_forge.errors import Interrupted, OutputError
+from inference_forge.settings import specs
+
+if TYPE_CHECKING:
+    from inference_forge.app import Notices
+    from inference_forge.cli.bench_outputs import Outputs
+    from inference_forge.jobs.bench import BenchRequest, Expected
+    from inference_forge.settings import Settings
+
+
+def _bench(
+    *,
+    ctx: typer.Context,
+    shape: Annotated[
+        str,
+        typer.Option(
+            "--shape",
+            metavar="NAME,...",
+            help="What to measure: sweep, ladder, burst, length, stream, or all.",
+        ),
+    ] = "sweep",
+    batch_sizes: Annotated[
+        str,
+        typer.Option("--batch-sizes", metavar="N,N,...", help="Tickets dispatched together."),
+    ] = "1,10,50",
+    is_packed: Annotated[
+        bool | None,
+        typer.Option(
+            "--pack/--no-pack",
+            help="One request for each batch, or one for each ticket. [default: both]",
+            show_default=False,
+        ),
+    ] = None,
+    concurrency: Annotated[
+        str | None,
+        typer.Option(
+            "--concurrency",
+            metavar="N,N,...",
+            help="Most requests in flight. [default: 32; env: FORGE_CONCURRENCY; the ladder's "
+            "rungs: 1,2,4,...,256]",
+            show_default=False,
+        ),
+    ] = None,
+    models: Annotated[
+        str | None,
+        typer.Option(
+            "--models",
+            metavar="NAME,...",
+            help="Models to compare. [default: --model]",
+            show_default=False,
+        ),
+    ] = None,
+    repetitions: Annotated[
+        int, typer.Option("--reps", metavar="N", min=1, max=100, help="Repetitions of each cell.")
+    ] = 3,
+    tickets: Annotated[
+        str,
+        typer.Option(
+            "--tickets",
+            metavar="FILE|N",
+            help="Your tickets, or how many made-up ones a repetition has.",
+        ),
+    ] = "100",
+    sample: Annotated[
+        int,
+        typer.Option(
+            "--sample", metavar="N", min=1, help="Different tickets of FILE to ask about."
+        ),
+    ] = 100,
+    gold: Annotated[
+        str | None,
+        typer.Option(
+            "--gold",
+            metavar="FILE",
+            help="Tickets with the right labels: judge the answers too.",
+            show_default=False,
+        ),
+    ] = None,
+    queues: Annotated[
+        str,
+        typer.Option("--queues", metavar="N,N,...", help="Burst: rows that fit the queue."),
+    ] = "10,50,100",
+    words: Annotated[
+        str, typer.Option("--words", metavar="N,N,...", help="Length: words of a ticket.")
+    ] = "10,50,200,500",
+    warmup: Annotated[
+        int | None,
+        typer.Option(
+            "--warmup",
+            metavar="N",
+            min=0,
+            help="Tickets before each cell that are not counted. [default: as many as may be in "
+            "flight]",
+            show_default=False,
+        ),
+    ] = None,
+    seed: Annotated[
+        int, typer.Option("--seed", metavar="N", help="Decides about tickets and order.")
+    ] = 0,
+    is_approved: Annotated[
+        bool, typer.Option("--yes", "-y", help="Do not ask about the cost.", show_default=False)
+    ] = False,
+    as_json: Annotated[
+        bool, typer.Option("--json", help="Print one JSON object.", show_default=False)
+    ] = False,
+    as_csv: Annotated[
+        bool, typer.Option("--csv", help="Print CSV, a row for each cell.", show_default=False)
+    ] = False,
+    save: Annotated[
+        str | None,
+        typer.Option(
+            "--save",
+            metavar="FILE",
+            help="Keep what was measured, after each repetition: .json or .csv.",
+            show_default=False,
+        ),
+    ] = None,
+    plot: Annotated[
+        str | None,
+        typer.Option(
+            "--plot",
+            metavar="FILE",
+            help="Draw charts: .html, .png or .svg (extra: report).",
+            show_default=False,
+        ),
+    ] = None,
+    flags: dict[str, Any],
+) -> None:
+    """Measure which batches, concurrency and model are fastest, cheapest and sound.
+
+    Without --provider a simulation answers, in under a minute. A real provider is only asked once
+    you agreed to the estimate. Nothing comes from the cache; made-up tickets are new each time.
+
+    Example: forge bench --provider openai --models gpt-5-mini,gpt-5 --tickets tickets.csv
+
+    Exit codes: 0 measured, 2 usage or not approved, 4 provider refuses, 6 limit reached, 75 try
+    later, 128+N by a signal; what was measured before is shown and kept.
+    """
+    if ctx.invoked_subcommand is not None:
+        return
+    # The pipeline and what it imports take a while to load: --help does without.
+    from inference_forge.cli.bench_outputs import Outputs  # noqa: PLC0415
+    from inference_forge.jobs.bench import (  # noqa: PLC0415
+        BenchRequest,
+        model_names,
+        numbers,
+        shapes,
+    )
+
+    is_number = tickets.isascii() and tickets.isdecimal()
+    request = BenchRequest(
+        shapes=shapes(shape),
+        batch_sizes=numbers(batch_sizes, "--batch-sizes", 1, 10_000),
+        pack=is_packed,
+        concurrency=() if concurrency is None else numbers(concurrency, "--concurrency", 1, 10_000),
+        models=() if models is None else model_names(models),
+        queues=numbers(queues, "--queues", 1, 10_000),
+        words=numbers(words, "--words", 6, 5_000),
+        repetitions=repetitions,
+        warmup=warmup,
+        tickets=numbers(tickets, "--tickets", 1, 100_000)[0] if is_number else sample,
+        file=None if is_number else tickets,
+        gold=gold,
+        seed=seed,
+    )
+    outputs = Outputs(
+        as_json=as_json,
+        as_csv=as_csv,
+        save=None if save is None else Path(save),
+        plot=None if plot is None else Path(plot),
+    )
+    outputs.check()
+    _run(request, flags, outputs, is_approved=is_approved)
+
+
+def _run(
+    request: BenchRequest, flags: dict[str, Any], outputs: Outputs, *, is_approved: bool
+) -> None:
+    from inference_forge.app import Notices  # noqa: PLC0415
+    from inference_forge.cli.watching import watcher_for  # noqa: PLC0415
+    from inference_forge.jobs.bench import BenchJob, run_bench  # noqa: PLC0415
+
+    notices = Notices()
+    loaded, places = load_surroundings(flags, notices.warn)
+    settings = loaded.settings
+    redact = redaction() if is_debug() else None
+    job = BenchJob(
+        request=request,
+        loaded=loaded,
+        environ=os.environ,
+        places=places,
+        stdin=binary_stdin(),
+        watch=lambda name, tally: watcher_for(settings, tally, name, redact, is_brief=True),
+        approve=lambda cost: _approve(cost, notices, settings, is_approved=is_approved),
+        keep=outputs.keep,
+        notices=notices,
+    )
+    hide_learned(job.secrets)
+    report = run_bench(job)
+    if not isinstance(report.stop, OutputError):
+        outputs.keep(report)
+    outputs.show(report)
+    if report.stop is not None:
+        show_error(report.stop)
+        reason = str(report.stop).rstrip(".")
+        begin = "" if isinstance(report.stop, Interrupted) else "stopped: "
+        say(f"{begin}{reason}; what was measured before is shown")
+    raise typer.Exit(report.exit_code)
+
+
+def _approve(cost: Expected, notices: Notices, settings: Settings, *, is_approved: bool) -> None:
+    """Show what a bench will cost, and ask.
+
+    Raises:
+        UsageError: nobody is there to be asked, or the answer is no.
+    """
+    from inference_forge.cli.approval import approve  # noqa: PLC0415
+    from inference_forge.cli.bench_lines import expected_lines  # noqa: PLC0415
+
+    approve(
+        expected_lines(cost),
+        notices,
+        settings,
+        is_approved=is_approved,
+        fewer="--reps 1 and --tickets N ask about fewer",
+    )
+
+
+_NOT_OFFERED: Final = frozenset(
+    {"sample", "seed", "output", "failures", "prefix", "keep", "drop", "order", "csv_guard"}
+    | {"keep_reasoning", "publish_partial", "max_failure_rate", "pack", "pack_size", "cache_mode"}
+    | {"fallback_model", "fallback_provider", "refresh", "concurrency", "cache", "cache_dir"}
+    | {"cache_ttl_s", "confirm_above", "tenant_column", "events", "events_text", "metrics"}
+    | {"metrics_port", "ping", "summary_json"}
+)
+"""Settings about results and the cache, about what `bench` varies, and who else could answer."""
+
+bench = with_settings(
+    reports_errors(_bench),
+    *(spec.attribute for spec in specs() if spec.attribute not in _NOT_OFFERED),
+)
+
+app = typer.Typer(rich_markup_mode=None)
+app.callback(invoke_without_command=True)(bench)
+app.command()(compare)

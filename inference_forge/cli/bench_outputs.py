@@ -1,0 +1,111 @@
+"""Where the report of a bench goes: standard output, a file, a picture."""
+
+from __future__ import annotations
+
+import json
+import os
+import shutil
+import sys
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Final
+
+from inference_forge.adapters.charts import check_chart_target, write_chart
+from inference_forge.adapters.whole_file import check_writable, write_whole
+from inference_forge.cli.bench_lines import report_lines
+from inference_forge.cli.streams import say, show, show_styled
+from inference_forge.core.bench.charts import charts
+from inference_forge.errors import OutputError, SettingsError
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+    from inference_forge.jobs.bench import BenchReport
+
+_WIDTH_OF_FILES: Final = 160
+"""Columns of a table that goes into a file or a pipe."""
+
+_SAVED: Final = (".json", ".csv")
+
+
+@dataclass(frozen=True, slots=True)
+class Outputs:
+    """Where a report goes.
+
+    Attributes:
+        as_json: to standard output as JSON.
+        as_csv: to standard output as CSV; with neither as tables.
+        save: a file; None for none.
+        plot: a picture; None for none.
+    """
+
+    as_json: bool
+    as_csv: bool
+    save: Path | None
+    plot: Path | None
+
+    def check(self) -> None:
+        """Refuse what could not be written, before anything is measured for it.
+
+        Raises:
+            SettingsError: two want standard output, or a file is none that can be written.
+        """
+        if self.as_json and self.as_csv:
+            raise SettingsError(
+                "--json and --csv both want standard output: choose one; --save writes a file"
+            )
+        if self.save is not None:
+            if self.save.suffix.lower() not in _SAVED:
+                raise SettingsError(
+                    f"--save: {str(self.save)!r} must end with {' or '.join(_SAVED)}"
+                )
+            try:
+                check_writable(self.save)
+            except OSError as exc:
+                raise SettingsError(
+                    f"--save: {self.save} cannot be written: {exc.strerror}"
+                ) from exc
+        if self.plot is not None:
+            check_chart_target(self.plot)
+
+    def keep(self, report: BenchReport) -> None:
+        """Write what is known so far to the file of --save.
+
+        Raises:
+            OutputError: it cannot be written.
+        """
+        if self.save is None:
+            return
+        is_csv = self.save.suffix.lower() == ".csv"
+        text = report.as_csv() if is_csv else _json(report)
+        try:
+            write_whole(self.save, text.encode(), is_lasting=False)
+        except OSError as exc:
+            raise OutputError(f"{self.save} cannot be written: {exc.strerror}") from exc
+
+    def show(self, report: BenchReport) -> None:
+        """Print the report, and draw it.
+
+        Raises:
+            OutputError: it cannot be written.
+        """
+        if self.as_json or self.as_csv:
+            text = _json(report) if self.as_json else report.as_csv()
+            for line in text.splitlines():
+                show(line)
+        else:
+            is_terminal = sys.stdout is not None and sys.stdout.isatty()
+            width = shutil.get_terminal_size().columns if is_terminal else _WIDTH_OF_FILES
+            is_coloured = is_terminal and not os.environ.get("NO_COLOR")
+            for line in report_lines(report, width=width, is_coloured=is_coloured):
+                show_styled(line)
+        self._draw(report)
+
+    def _draw(self, report: BenchReport) -> None:
+        if self.plot is None or not any(report.measured.values()):
+            return
+        write_chart(charts(report.measured, report.marks(), report.setting.title), self.plot)
+        say(f"charts: {self.plot}")
+
+
+def _json(report: BenchReport) -> str:
+    return json.dumps(report.as_json(), indent=2) + "\n"
