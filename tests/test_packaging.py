@@ -127,6 +127,7 @@ def test_help_loads_no_command() -> None:
         "inference_forge.core",
         "inference_forge.core.terminal",
         "inference_forge.errors",
+        "inference_forge.levels",
     }
 
 

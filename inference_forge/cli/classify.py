@@ -19,12 +19,13 @@ from inference_forge.cli.loading import load_surroundings
 from inference_forge.cli.options import with_settings
 from inference_forge.cli.streams import say, show, tell_people, used_log
 from inference_forge.errors import ForgeError, UsageError
-from inference_forge.settings import LogLevel, Settings
+from inference_forge.levels import LogLevel
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from inference_forge.app import ClassifyJob, InputResult
+    from inference_forge.settings import Settings
 
 STDIN = "-"
 

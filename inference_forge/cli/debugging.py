@@ -12,7 +12,7 @@ import typer
 from inference_forge.cli.streams import tolerated, used_log
 from inference_forge.core.command_line import Redactor
 from inference_forge.core.terminal import safe_line
-from inference_forge.settings import LogLevel
+from inference_forge.levels import LogLevel
 
 if TYPE_CHECKING:
     from collections.abc import Callable

@@ -10,7 +10,7 @@ import typer
 from inference_forge.cli.debugging import known_secrets, show_error, show_traceback
 from inference_forge.cli.streams import end_log, say, silence_stdout
 from inference_forge.errors import ForgeError
-from inference_forge.settings import LogLevel
+from inference_forge.levels import LogLevel
 
 if TYPE_CHECKING:
     from collections.abc import Callable

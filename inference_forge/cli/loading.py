@@ -8,7 +8,8 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 
 from inference_forge.cli.debugging import learn_keys
 from inference_forge.cli.streams import say
-from inference_forge.settings import PROJECT_FILE, LogLevel, load_settings
+from inference_forge.levels import LogLevel
+from inference_forge.settings import PROJECT_FILE, load_settings
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping

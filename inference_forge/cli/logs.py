@@ -21,8 +21,9 @@ from inference_forge.cli.streams import tell_people, tolerated, use_log
 from inference_forge.core.terminal import safe_line
 from inference_forge.errors import SettingsError, UsageError
 from inference_forge.events import BreakerChanged, EndpointChanged, TryFinished, Warned
+from inference_forge.levels import LogLevel
 from inference_forge.observe.event_stream import unicode_only
-from inference_forge.settings import LogFormat, LogLevel, load_settings
+from inference_forge.settings import LogFormat, load_settings
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, MutableMapping

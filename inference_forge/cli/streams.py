@@ -13,7 +13,7 @@ import typer
 
 from inference_forge.core.terminal import safe_line
 from inference_forge.errors import OutputError
-from inference_forge.settings import LogLevel
+from inference_forge.levels import LogLevel
 
 if TYPE_CHECKING:
     from collections.abc import Iterator

@@ -21,7 +21,8 @@ from inference_forge.cli.display import (
 from inference_forge.cli.logs import LoggedEvents
 from inference_forge.cli.streams import say, used_log
 from inference_forge.events import Warned
-from inference_forge.settings import LogLevel, ProgressStyle
+from inference_forge.levels import LogLevel
+from inference_forge.settings import ProgressStyle
 
 if TYPE_CHECKING:
     from collections.abc import Callable

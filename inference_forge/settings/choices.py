@@ -86,20 +86,6 @@ class LogFormat(StrEnum):
     JSON = "json"
 
 
-class LogLevel(StrEnum):
-    """How important a line is."""
-
-    DEBUG = "debug"
-    INFO = "info"
-    WARNING = "warning"
-    ERROR = "error"
-
-    @property
-    def rank(self) -> int:
-        """Return its place among the levels, the least important first."""
-        return list(LogLevel).index(self)
-
-
 class Reasoning(StrEnum):
     """How much a model thinks before it answers."""
 

@@ -12,11 +12,11 @@ from typing import Annotated
 
 from annotated_types import Ge, Le
 
+from inference_forge.levels import LogLevel
 from inference_forge.settings.asking_fields import AskingSettings
 from inference_forge.settings.choices import (
     CacheMode,
     LogFormat,
-    LogLevel,
     ProgressStyle,
 )
 from inference_forge.settings.doc import (
