@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field
 from enum import StrEnum
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING, Final, assert_never
 
 from inference_forge.core.bench.estimates import Estimate, estimate, percentile
 
@@ -68,6 +68,8 @@ class Cell:
                 if self.batch_size == 1:
                     return "single"
                 return f"{'packs' if self.is_packed else 'batches'} of {self.batch_size}"
+            case _:
+                assert_never(self.shape)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

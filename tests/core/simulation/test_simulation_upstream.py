@@ -15,7 +15,9 @@ from simulated import PATH, answer_of, ask, body_of, chat, content_of, plain, up
 from inference_forge.core.retry_after import rate_limit_hints, server_wait_s
 from inference_forge.core.simulation.faults import Fault, choose_fault
 from inference_forge.core.simulation.plan import Outage, RetryAfter, SimulationPlan
+from inference_forge.core.simulation.tally import Tally
 from inference_forge.core.simulation.upstream import SimulatedUpstream
+from inference_forge.core.simulation.wire import Reply
 from inference_forge.core.tokens import estimate_tokens
 
 if TYPE_CHECKING:
@@ -411,3 +413,15 @@ def test_old_texts_may_be_forgotten() -> None:
         ask(server, chat(text))
     found = server.statistics()
     assert (found.distinct_texts, found.repeated_requests, found.repeated_answers) == (4, 1, 1)
+
+
+def test_a_text_may_be_forgotten_before_its_answer() -> None:
+    """The answer is counted, and nothing is remembered of it."""
+    tally = Tally(max_texts=1)
+    reply = Reply("x", 0, "m", "{}", "", "stop", 7, 0, 5)
+    for key in (b"a", b"b"):
+        tally.count_text(key)
+    for _ in range(2):
+        tally.count_answer(b"a", reply, is_malformed=False)
+    found = tally.statistics(0)
+    assert (found.prompt_tokens, found.repeated_answers) == (14, 0)
