@@ -13,7 +13,7 @@ from inference_forge.cli.classify import binary_stdin
 from inference_forge.cli.debugging import hide_learned, is_debug, redaction, show_error
 from inference_forge.cli.failing import reports_errors
 from inference_forge.cli.loading import load_surroundings
-from inference_forge.cli.options import with_settings
+from inference_forge.cli.options import CLASSIFY_ONLY, with_settings
 from inference_forge.cli.streams import say
 from inference_forge.errors import Interrupted, OutputError
 from inference_forge.settings import specs
@@ -243,14 +243,14 @@ def _approve(cost: Expected, notices: Notices, settings: Settings, *, is_approve
     )
 
 
-_NOT_OFFERED: Final = frozenset(
-    {"sample", "seed", "output", "failures", "prefix", "keep", "drop", "order", "csv_guard"}
-    | {"keep_reasoning", "publish_partial", "max_failure_rate", "pack", "pack_size", "cache_mode"}
-    | {"fallback_model", "fallback_provider", "refresh", "concurrency", "cache", "cache_dir"}
-    | {"cache_ttl_s", "confirm_above", "tenant_column", "events", "events_text", "metrics"}
-    | {"metrics_port", "ping", "summary_json"}
-)
-"""Settings about results and the cache, about what `bench` varies, and who else could answer."""
+_NOT_OFFERED: Final = CLASSIFY_ONLY | {
+    "concurrency",
+    "cache",
+    "cache_dir",
+    "cache_ttl_s",
+    "tenant_column",
+}
+"""What `bench` varies, and the cache, which it does without."""
 
 bench = with_settings(
     reports_errors(_bench),

@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import os
 import sys
-from typing import TYPE_CHECKING, Annotated, Any, Final
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
@@ -14,7 +14,7 @@ from inference_forge.cli.debugging import hide_learned, is_debug, redaction, sho
 from inference_forge.cli.eval_options import assignments
 from inference_forge.cli.failing import reports_errors
 from inference_forge.cli.loading import load_surroundings
-from inference_forge.cli.options import with_settings
+from inference_forge.cli.options import CLASSIFY_ONLY, with_settings
 from inference_forge.cli.streams import say, show
 from inference_forge.errors import Interrupted
 from inference_forge.settings import specs
@@ -158,18 +158,7 @@ def _approve(cost: Forecast, notices: Notices, settings: Settings, *, is_approve
     )
 
 
-_NOT_OFFERED: Final = frozenset(
-    {"sample", "seed", "output", "failures", "prefix", "keep", "drop", "order", "csv_guard"}
-    | {"keep_reasoning", "publish_partial", "max_failure_rate", "pack", "pack_size", "cache_mode"}
-    | {"fallback_model", "fallback_provider", "refresh", "confirm_above"}
-    | {"log_format", "log_level", "log_file"}
-)
-"""Settings about results and logs, what `tune` decides itself, and who else could answer.
-
-It asks whatever it costs, so there is nothing to confirm above.
-"""
-
 tune = with_settings(
     reports_errors(_tune),
-    *(spec.attribute for spec in specs() if spec.attribute not in _NOT_OFFERED),
+    *(spec.attribute for spec in specs() if spec.attribute not in CLASSIFY_ONLY),
 )

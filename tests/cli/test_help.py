@@ -76,3 +76,11 @@ def test_a_command_can_offer_a_few_settings() -> None:
     wrapped = with_settings(command, "model", "quiet")
     wrapped(name="x", model=None, quiet=True)
     assert seen == {"name": "x", "quiet": True}
+
+
+@pytest.mark.parametrize("command", ["tune", "bench"])
+def test_a_measurement_offers_nothing_that_it_does_not_do(command: str) -> None:
+    """It writes no results, no log and no events."""
+    shown = forge(command, "--help").out.decode()
+    for option in ("--events", "--metrics", "--ping", "--summary-json", "--log-file", "--output"):
+        assert option not in shown
