@@ -70,6 +70,14 @@ def test_every_dependency_is_justified_in_the_readme() -> None:
     assert wanted == named - {"dependency"}
 
 
+def test_every_extra_is_in_the_readme() -> None:
+    """One row each under "Extras"."""
+    section = (ROOT / "README.md").read_text(encoding="utf-8").partition("### Extras")[2]
+    rows = re.findall(r"^\| (`[^|]*) \|", section.partition("## ")[0], re.MULTILINE)
+    named = {name for row in rows for name in re.findall(r"`(\w+)`", row)}
+    assert named == set(PROJECT["optional-dependencies"])
+
+
 def test_the_command_is_installed() -> None:
     """`forge` is the package's one script."""
     scripts = importlib.metadata.distribution(DISTRIBUTION).entry_points

@@ -87,7 +87,7 @@ def flag_of(spec: Spec) -> tuple[str, ...]:
 
 
 def settings_table() -> str:
-    """Return all settings as the table in the README, in Markdown."""
+    """Return all settings as a table in Markdown (docs/reference/settings.md)."""
     lines = ["| | flag | default | meaning |", "| --- | --- | --- | --- |"]
     group = ""
     for spec in specs():
