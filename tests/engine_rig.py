@@ -39,6 +39,7 @@ from inference_forge.engine.admission import Admission
 from inference_forge.engine.call import Caller, PackForm
 from inference_forge.engine.claims import Claims
 from inference_forge.engine.control import RunControl
+from inference_forge.engine.gatekeeper import Gatekeeper
 from inference_forge.engine.lane import CallLimits, Lane
 from inference_forge.engine.lookup import Lookup
 from inference_forge.engine.outage import OutageWatch
@@ -117,14 +118,16 @@ class Gate:
         self.limit = ConcurrencyLimit(self.concurrency)
         self.outage = self.outage or OutageWatch(self.control, self.outage_budget_s)
         self.admission = Admission(
-            breaker=self.breaker,
-            limit=self.limit,
-            quota=self.quota,
-            pacer=self.pacer,
-            health=self.health,
-            outage=self.outage,
-            clock=anyio.current_time,
-            emit=self.recorder.on_event,
+            Gatekeeper(
+                breaker=self.breaker,
+                limit=self.limit,
+                quota=self.quota,
+                pacer=self.pacer,
+                health=self.health,
+                outage=self.outage,
+                emit=self.recorder.on_event,
+            ),
+            anyio.current_time,
         )
 
 

@@ -16,6 +16,7 @@ from inference_forge.engine.admission import Admission
 from inference_forge.engine.call import Caller
 from inference_forge.engine.fleet import Endpoints, Member
 from inference_forge.engine.fleet_events import FleetEvents
+from inference_forge.engine.gatekeeper import Gatekeeper
 from inference_forge.engine.lane import Lane
 from inference_forge.engine.packs import Packs
 from inference_forge.engine.routing import Router
@@ -115,16 +116,18 @@ class FleetRig(Rig):
         )  # fmt: skip
         uniform = random.Random(self.seed).uniform
         admission = Admission(
-            breaker=gate.breaker,
-            limit=gate.limit,
-            quota=gate.quota,
-            pacer=gate.pacer,
-            health=gate.health,
-            outage=self.gate.outage or gate.outage,  # type: ignore[arg-type]
-            clock=anyio.current_time,
-            emit=emit,
-            shared=slots,
-            waking=None if self.watch is None else self.watch.of(name or "host", uniform),
+            Gatekeeper(
+                breaker=gate.breaker,
+                limit=gate.limit,
+                quota=gate.quota,
+                pacer=gate.pacer,
+                health=gate.health,
+                outage=self.gate.outage or gate.outage,  # type: ignore[arg-type]
+                emit=emit,
+                shared=slots,
+                waking=None if self.watch is None else self.watch.of(name or "host", uniform),
+            ),
+            anyio.current_time,
         )
         label = name or "the provider"
         return Lane(provider, admission, gate.health, cost_of, label, "", name)

@@ -27,6 +27,7 @@ from inference_forge.engine.call import Caller
 from inference_forge.engine.claims import Claims
 from inference_forge.engine.fleet import Endpoints, Member
 from inference_forge.engine.fleet_events import FleetEvents
+from inference_forge.engine.gatekeeper import Gatekeeper
 from inference_forge.engine.lane import CallLimits, Lane
 from inference_forge.engine.lookup import Lookup
 from inference_forge.engine.outage import OutageWatch
@@ -200,17 +201,19 @@ def _lane(
     limits = replace(pacing_limits(settings, answering), opens_gently=not parts.intake.is_proven)
     host = answering.address.removeprefix("POST ").partition("/")[0]
     admission = Admission(
-        breaker=Breaker(_breaker_config(settings)),
-        limit=ConcurrencyLimit(settings.concurrency, parts.intake.start_in_flight),
-        quota=RetryQuota(now),
-        pacer=Pacer(limits, now),
-        health=health,
-        outage=outage,
-        clock=loop_clock(),
-        emit=parts.emit,
-        shared=slots,
-        # What sends nothing is always awake.
-        waking=wake.of(host, random.SystemRandom().uniform) if wake and host else None,
+        Gatekeeper(
+            breaker=Breaker(_breaker_config(settings)),
+            limit=ConcurrencyLimit(settings.concurrency, parts.intake.start_in_flight),
+            quota=RetryQuota(now),
+            pacer=Pacer(limits, now),
+            health=health,
+            outage=outage,
+            emit=parts.emit,
+            shared=slots,
+            # What sends nothing is always awake.
+            waking=wake.of(host, random.SystemRandom().uniform) if wake and host else None,
+        ),
+        loop_clock(),
     )
     name = "the provider" if answering is parts.choice.answering else "the fallback provider"
     learn = None if answering.tokens is None else answering.tokens.learner.on_answer

@@ -11,8 +11,7 @@ from typing import TYPE_CHECKING
 
 import anyio
 
-from inference_forge.core.breaker import Breaker, BreakerState
-from inference_forge.engine.gatekeeper import Gatekeeper
+from inference_forge.core.breaker import BreakerState
 from inference_forge.engine.shared_slots import Load
 from inference_forge.engine.slots import Slot, TryKind, Waiter
 from inference_forge.engine.waiting_line import WaitingLine
@@ -21,15 +20,8 @@ from inference_forge.errors import ThrottleError, WayRefused
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-    from inference_forge.core.backoff import RetryQuota
-    from inference_forge.core.concurrency import ConcurrencyLimit
-    from inference_forge.core.health import RunHealth
-    from inference_forge.core.pacing import Pacer
-    from inference_forge.engine.outage import OutageWatch
-    from inference_forge.engine.shared_slots import SharedSlots
-    from inference_forge.engine.waking import Waking
+    from inference_forge.engine.gatekeeper import Gatekeeper
     from inference_forge.errors import ProviderError
-    from inference_forge.events import Event
     from inference_forge.models import ModelAnswer
 
 
@@ -37,50 +29,23 @@ class Admission:
     """The gate of one provider.
 
     Arguments:
-        breaker, limit, quota, pacer, health: the state machines that decide.
-        outage: told of failures and successes.
+        keeper: decides who may send.
         clock: seconds, monotonic.
-        emit: takes events.
-        shared: a cap that other gates share; None for no other gates.
-        waking: knows whether the server still starts; None when nobody waits for that.
     """
 
-    def __init__(
-        self,
-        *,
-        breaker: Breaker,
-        limit: ConcurrencyLimit,
-        quota: RetryQuota,
-        pacer: Pacer,
-        health: RunHealth,
-        outage: OutageWatch,
-        clock: Callable[[], float],
-        emit: Callable[[Event], None],
-        shared: SharedSlots | None = None,
-        waking: Waking | None = None,
-    ) -> None:
-        self._keeper = Gatekeeper(
-            breaker=breaker,
-            limit=limit,
-            quota=quota,
-            pacer=pacer,
-            health=health,
-            outage=outage,
-            emit=emit,
-            shared=shared,
-            waking=waking,
-            moved=self._on_breaker_moved,
-        )
-        self._pacer = pacer
+    def __init__(self, keeper: Gatekeeper, clock: Callable[[], float]) -> None:
+        self._keeper = keeper
+        self._pacer = keeper.pacer
+        self._shared = keeper.shared
         self._clock = clock
-        self._shared = shared
         self._is_closed = False
         self._line = WaitingLine()
         self._timer = anyio.Event()
         self._wakes_at_s = -math.inf
         self._room = anyio.Event()
-        if shared is not None:
-            shared.join(self)
+        keeper.on_breaker_moved(self._on_breaker_moved)
+        if self._shared is not None:
+            self._shared.join(self)
 
     def __repr__(self) -> str:
         """Show what is in flight and what waits."""
@@ -201,6 +166,17 @@ class Admission:
         """Return the requests per second that the provider admits, None when unknown."""
         return self._pacer.rate_per_s()
 
+    def acquire_nowait(self, kind: TryKind, tokens: int = 0) -> Slot | None:
+        """Return leave to make one try, None when it must be waited for.
+
+        Arguments:
+            kind: as for `acquire`.
+            tokens: as for `acquire`.
+        """
+        if self._line.queue(kind):
+            return None
+        return self._keeper.grant(kind, tokens, self._clock())
+
     async def acquire(
         self,
         kind: TryKind,
@@ -218,13 +194,12 @@ class Admission:
         Returns:
             The slot; None when the ticket is to go elsewhere.
         """
-        queue = self._line.queue(kind)
-        now = self._clock()
-        if not queue and (slot := self._keeper.grant(kind, tokens, now)) is not None:
+        if (slot := self.acquire_nowait(kind, tokens)) is not None:
             return slot
         waiter = Waiter(kind, tokens, may_divert, anyio.Event())
+        queue = self._line.queue(kind)
         self._line.add(waiter)
-        self._arm(now)
+        self._arm(self._clock())
         self._tell()
         try:
             await waiter.woken.wait()

@@ -34,6 +34,10 @@ if TYPE_CHECKING:
 _T = TypeVar("_T")
 
 
+def _tell_nobody(_state: BreakerState) -> None:
+    """Take no note."""
+
+
 class Gatekeeper:
     """Grants slots and takes them back.
 
@@ -43,7 +47,10 @@ class Gatekeeper:
         emit: takes events.
         shared: a cap that others share; None for none.
         waking: knows whether the server still starts; None when nobody waits for that.
-        moved: told what state the breaker is in now, whenever that changes.
+
+    Attributes:
+        pacer, shared: as given.
+        in_flight: tries under way.
     """
 
     def __init__(
@@ -56,20 +63,19 @@ class Gatekeeper:
         health: RunHealth,
         outage: OutageWatch,
         emit: Callable[[Event], None],
-        shared: SharedSlots | None,
-        waking: Waking | None,
-        moved: Callable[[BreakerState], None],
+        shared: SharedSlots | None = None,
+        waking: Waking | None = None,
     ) -> None:
         self._breaker = breaker
         self._limit = limit
         self._quota = quota
-        self._pacer = pacer
+        self.pacer = pacer
         self._health = health
         self._outage = outage
         self._emit = emit
-        self._shared = shared
+        self.shared = shared
         self._waking = waking
-        self._moved = moved
+        self._moved: Callable[[BreakerState], None] = _tell_nobody
         self._pause = Pause()
         self._last_failure = ""
         self.in_flight = 0
@@ -77,6 +83,10 @@ class Gatekeeper:
     def __repr__(self) -> str:
         """Show what is in flight, and the breaker."""
         return f"<Gatekeeper in_flight={self.in_flight}/{self.limit} {self._breaker!r}>"
+
+    def on_breaker_moved(self, told: Callable[[BreakerState], None]) -> None:
+        """Have `told` told what state the breaker is in now, whenever that changes."""
+        self._moved = told
 
     @property
     def limit(self) -> int:
@@ -104,7 +114,7 @@ class Gatekeeper:
 
     def wait_s(self, tokens: int, now: float) -> float:
         """Return for how many seconds a request of so many tokens cannot be sent."""
-        return max(self.out_s(now), self._pacer.wait_s(tokens, now))
+        return max(self.out_s(now), self.pacer.wait_s(tokens, now))
 
     def free_in_s(self, tokens: int, now: float) -> float:
         """Return the seconds until a ticket that was never tried could be sent.
@@ -136,7 +146,7 @@ class Gatekeeper:
             now: the time.
         """
         for each in tokens:
-            paused = self._pause.on_headers(self._pacer.headers_wait_s(each, now), now)
+            paused = self._pause.on_headers(self.pacer.headers_wait_s(each, now), now)
             if paused is not None:
                 self._emit(paused)
 
@@ -160,14 +170,14 @@ class Gatekeeper:
         if self._waking is not None:
             self._waking.on_sent(now)
         self.in_flight += 1
-        return Slot(permit, grant, self._pacer.on_sent(tokens, now))
+        return Slot(permit, grant, self.pacer.on_sent(tokens, now))
 
     def on_answer(self, slot: Slot, answer: ModelAnswer, now: float) -> None:
         """Take `slot` back after the provider answered."""
         if self._waking is not None:
             self._waking.on_answer(now)
-        self._pacer.on_admitted(slot.sent, answer.usage.total_tokens, now)
-        self._pacer.on_hints(answer.hints, slot.sent, now, is_admitted=True)
+        self.pacer.on_admitted(slot.sent, answer.usage.total_tokens, now)
+        self.pacer.on_hints(answer.hints, slot.sent, now, is_admitted=True)
         self._outage.on_success()
         self._health.on_answer()
         self._limit.on_success(self.in_flight)
@@ -187,9 +197,9 @@ class Gatekeeper:
             self.on_nothing(slot)
             return True
         is_throttle = isinstance(error, ThrottleError)
-        self._pacer.on_hints(error.hints, slot.sent, now, is_admitted=not is_throttle)
+        self.pacer.on_hints(error.hints, slot.sent, now, is_admitted=not is_throttle)
         if not is_throttle:
-            self._pacer.on_admitted(slot.sent, None, now)
+            self.pacer.on_admitted(slot.sent, None, now)
         self._health.on_error(is_of_way=isinstance(error, WayRefused))
         match error:
             case TransientError():
@@ -220,7 +230,7 @@ class Gatekeeper:
         )
 
     def _on_throttle(self, slot: Slot, error: ThrottleError, now: float) -> None:
-        if self._pacer.on_throttle(slot.sent, error.wait_s, now):
+        if self.pacer.on_throttle(slot.sent, error.wait_s, now):
             self._limit.on_throttle(self.in_flight)
         else:
             self._limit.on_other()
@@ -241,7 +251,7 @@ class Gatekeeper:
         # the end of it.
         is_one = self._pause.is_throttled(now) or self.is_starting
         limit = 1 if is_one else min(self._limit.limit, self._health.most_in_flight or sys.maxsize)
-        return limit if self._shared is None else min(limit, self.in_flight + self._shared.free)
+        return limit if self.shared is None else min(limit, self.in_flight + self.shared.free)
 
     def _with_breaker(self, call: Callable[[], _T], now: float) -> _T:
         before = self._breaker.state

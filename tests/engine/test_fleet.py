@@ -311,7 +311,7 @@ async def test_the_fleet_wakes_when_an_idle_endpoint_may_send_again() -> None:
     slot = await paced.acquire(TryKind.FIRST)
     assert slot is not None
     paced.succeeded(slot, ANSWER)
-    full._keeper._pacer = Pacer(PacingLimits(learns_rate=False), anyio.current_time())
+    full._keeper.pacer = Pacer(PacingLimits(learns_rate=False), anyio.current_time())
     slots = [await full.acquire(TryKind.FIRST) for _ in range(full.limit)]
     assert None not in slots
     assert rig.fleet._wake_in_s() == math.inf
