@@ -16,7 +16,7 @@ from inference_forge.errors import OutputError
 
 EXIT_SIGINT: Final = 130
 
-GARBAGE_THRESHOLDS: Final = (5_000, 5, 5)
+GARBAGE_THRESHOLDS: Final = (50_000, 10, 10)
 """When Python looks for cycles, instead of (700, 10, 10): rows are many objects and make none, so
 that a cached run takes a fifteenth less time. Above that, memory grows: calls do make some."""
 
