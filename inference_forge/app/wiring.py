@@ -3,15 +3,16 @@
 from __future__ import annotations
 
 import random
-import secrets
 import time
 from dataclasses import dataclass, replace
+from functools import partial
 from typing import TYPE_CHECKING, Final
 
 import anyio
 
 from inference_forge.app.answering import LOCAL
 from inference_forge.app.event_loop import loop_clock
+from inference_forge.app.fences import fences
 from inference_forge.app.intake_form import USUAL, IntakeForm
 from inference_forge.app.output_cap import output_cap
 from inference_forge.core.backoff import RetryQuota
@@ -291,7 +292,7 @@ def _caller(parts: Parts, lane: Lane, parser: AnswerParser, purse: Purse) -> Cal
         control=parts.control,
         clock=loop_clock(),
         uniform=random.SystemRandom().uniform,
-        fence=lambda: secrets.token_hex(4),
+        fence=partial(next, fences()),
         emit=parts.emit,
         pack_form=None if packing is None else packing.form,
         purse=purse,

@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Final
 
 from inference_forge.core.request_form import message_tokens
 from inference_forge.core.token_model import TokenModel, carried_over, fitted_model, unknown_model
-from inference_forge.core.usage_fit import Fit
+from inference_forge.core.usage_fit import MAX_ANSWERS, Fit
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
@@ -24,6 +24,10 @@ if TYPE_CHECKING:
 
 MAX_FORMS: Final = 32
 """Kept for each model: taxonomies that were used of late."""
+
+STRIDE: Final = 10
+"""When as many answers were seen as count, one in so many is enough: the line moves no more, and
+estimating a request's tokens is a good part of what a call costs."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -70,12 +74,13 @@ class UsageLearner:
     def __init__(self, forms: Iterable[RequestForm]) -> None:
         self._forms = {form.system: form for form in forms}
         self._packed = next((form for form in self._forms.values() if form.is_packed), None)
+        self._seen = 0
         self.fits: dict[str, Fit] = {}
 
     def on_answer(
         self, request: ModelRequest, usage: Usage, latency_s: float, *, is_again: bool
     ) -> None:
-        """Learn from an answer; estimated usage teaches nothing.
+        """Learn from an answer; estimated usage teaches nothing, nor do most of very many.
 
         Arguments:
             request: what was asked.
@@ -83,6 +88,9 @@ class UsageLearner:
             latency_s: how long it took, in seconds.
             is_again: the request mends what another one left without an answer.
         """
+        self._seen += 1
+        if self._seen > MAX_ANSWERS and self._seen % STRIDE:
+            return
         form = self._forms.get(request.messages[0].content) if request.messages else None
         if form is None or usage.is_estimate or not usage.prompt_tokens:
             return

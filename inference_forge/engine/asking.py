@@ -104,6 +104,8 @@ class Asker:
         self, step: Step | None, state: RequestState
     ) -> Slot | Diverted | TooLarge | None:
         """Wait out the step, then for a slot; None when the run stops meanwhile."""
+        if step is None and (at_once := self._slot_at_once(state)) is not None:
+            return at_once
         with self._control.interruptible():
             if await self._leaves_before_slot(step, state):
                 return Diverted(self.spending(state), state)
@@ -125,6 +127,18 @@ class Asker:
             self._purse.withdraw(state, self._lane)
             self._lane.admission.release(slot)
         return None
+
+    def _slot_at_once(self, state: RequestState) -> Slot | None:
+        """Return a slot for which nothing is to be waited, None when something is.
+
+        Most are got so: a scope that a stop could cancel costs more than all that is asked here.
+        """
+        lane = self._lane
+        if self._control.is_stopping or not self._purse.pays_for_all:
+            return None
+        if lane.admission.counts_tokens and state.names is not None:
+            return None
+        return lane.admission.acquire_nowait(state.kind, self._tokens(state.request))
 
     async def _leaves_before_slot(self, step: Step | None, state: RequestState) -> bool:
         """Wait out the step; tell whether the request is to go elsewhere then, or before."""

@@ -46,6 +46,11 @@ class Purse:
         self._held: Counter[RunHealth] = Counter()
         self._changed = anyio.Event()
 
+    @property
+    def pays_for_all(self) -> bool:
+        """Tell whether there is no budget that a try could wait for."""
+        return self._budget is None
+
     async def reserve(self, state: RequestState, lane: Lane) -> bool | TooLarge:
         """Set money aside for the next try; False when the run stops instead.
 

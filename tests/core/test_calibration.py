@@ -9,7 +9,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from inference_forge.core.calibration import MAX_FORMS, Calibration, UsageLearner
+from inference_forge.core.calibration import MAX_FORMS, STRIDE, Calibration, UsageLearner
 from inference_forge.core.packing.codes import CodeBook
 from inference_forge.core.packing.prompt import build_pack_prompt, pack_names
 from inference_forge.core.prompt import build_prompt
@@ -136,6 +136,17 @@ def test_mending_answers_is_a_part_of_the_bill() -> None:
     only_repairs = UsageLearner((SINGLE,))
     only_repairs.on_answer(one, Usage(90, 10), 1.0, is_again=True)
     assert Calibration(only_repairs.fits).model(SINGLE).answers == 0
+
+
+def test_of_very_many_answers_one_in_ten_teaches() -> None:
+    """The line has enough, and the share of what is asked again stays what it is."""
+    one = singles()[0]
+    learner = UsageLearner((SINGLE,))
+    for number in range(int(MAX_ANSWERS) + 100 * STRIDE):
+        learner.on_answer(one, Usage(90, 10), 1.0, is_again=number % 3 == 0)
+    model = Calibration(learner.fits).model(SINGLE)
+    assert learner.fits[SINGLE.key].prompt.n == pytest.approx((MAX_ANSWERS + 100) * 2 / 3, rel=0.01)
+    assert model.again_share == pytest.approx(0.5, rel=0.01)
 
 
 @pytest.mark.parametrize(

@@ -113,7 +113,7 @@ async def _read_stream(
 async def _read_body(response: httpx.Response) -> bytes:
     if response.is_stream_consumed:  # an injected transport replied with a ready body
         return _within_cap(response.content)
-    decoder = _Decoder(response.headers.get("content-encoding", ""))
+    decoder = _Decoder(_encoding_of(response.headers.raw))
     try:
         async for chunk in cast("httpx.AsyncByteStream", response.stream):
             if not decoder.is_spoilt:
@@ -126,6 +126,12 @@ async def _read_body(response: httpx.Response) -> bytes:
         if not decoder.is_spoilt:
             raise
     return decoder.finish()
+
+
+def _encoding_of(headers: list[tuple[bytes, bytes]]) -> str:
+    """Return how a body is encoded; httpx decodes all headers before it finds one."""
+    named = [value for name, value in headers if name.lower() == b"content-encoding"]
+    return b", ".join(named).decode("latin-1")
 
 
 class _Decoder:

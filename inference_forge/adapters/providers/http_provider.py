@@ -175,7 +175,8 @@ class HttpProvider(ABC):
             error.hints = hints
             raise error
         answer = self._read(reply, request)
-        self._keep(weakest(manner, self._manner))
+        if manner is not self._manner:
+            self._keep(weakest(manner, self._manner))
         # Whatever a server echoes, its own name for the model goes into files, too.
         model = self._redact(answer.model)
         told = (model, hints, reply.first_token_s)
