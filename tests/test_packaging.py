@@ -130,6 +130,8 @@ def test_help_loads_no_command() -> None:
         "inference_forge",
         "inference_forge.cli",
         "inference_forge.cli.commands",
+        "inference_forge.cli.examples",
+        "inference_forge.cli.help_pages",
         "inference_forge.cli.main",
         "inference_forge.cli.streams",
         "inference_forge.core",

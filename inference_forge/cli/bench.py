@@ -12,6 +12,7 @@ from inference_forge.cli.bench_compare import compare
 from inference_forge.cli.classify import binary_stdin
 from inference_forge.cli.debugging import hide_learned, is_debug, redaction, show_error
 from inference_forge.cli.failing import reports_errors
+from inference_forge.cli.help_pages import Group
 from inference_forge.cli.loading import load_surroundings
 from inference_forge.cli.options import CLASSIFY_ONLY, with_settings
 from inference_forge.cli.streams import say
@@ -148,8 +149,6 @@ def _bench(
     Without --provider a simulation answers, in under a minute. A real provider is only asked once
     you agreed to the estimate. Nothing comes from the cache; made-up tickets are new each time.
 
-    Example: forge bench --provider openai --models gpt-5-mini,gpt-5 --tickets tickets.csv
-
     Exit codes: 0 measured, 2 usage or not approved, 4 provider refuses, 6 limit reached, 75 try
     later, 128+N by a signal; what was measured before is shown and kept.
     """
@@ -257,6 +256,6 @@ bench = with_settings(
     *(spec.attribute for spec in specs() if spec.attribute not in _NOT_OFFERED),
 )
 
-app = typer.Typer(rich_markup_mode=None)
+app = typer.Typer(cls=Group, rich_markup_mode=None)
 app.callback(invoke_without_command=True)(bench)
 app.command()(compare)

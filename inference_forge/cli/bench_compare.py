@@ -44,10 +44,7 @@ def compare(
         bool, typer.Option("--json", help="Print one JSON object.", show_default=False)
     ] = False,
 ) -> None:
-    """Say what changed between two reports, and what may be chance.
-
-    Example: forge bench compare monday.json friday.json
-    """
+    """Say what changed between two reports, and what may be chance."""
     from inference_forge.jobs.bench.comparing import compare_files  # noqa: PLC0415
 
     found = compare_files(before, after)

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from inference_forge.cli.failing import reports_errors
+from inference_forge.cli.help_pages import Group
 from inference_forge.cli.loading import load_surroundings
 from inference_forge.cli.streams import show
 from inference_forge.core.terminal import safe_line
@@ -20,7 +21,9 @@ from inference_forge.settings import parse_duration
 if TYPE_CHECKING:
     from inference_forge.settings import Settings
 
-app = typer.Typer(no_args_is_help=True, rich_markup_mode=None, help="Look after the answer cache.")
+app = typer.Typer(
+    cls=Group, no_args_is_help=True, rich_markup_mode=None, help="Look after the answer cache."
+)
 
 CacheDir = Annotated[
     Path | None,

@@ -7,7 +7,8 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Final
 
 import typer
-from typer.core import TyperGroup
+
+from inference_forge.cli.help_pages import Command, Group
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -46,10 +47,11 @@ ENTRIES: Final[Mapping[str, Entry]] = {
     "bench": Entry("bench:app", "Measure speed, cost and soundness; compare."),
     "cache": Entry("cache:app", "Look at the answer cache, clear or prune it."),
     "taxonomy": Entry("taxonomy:app", "Make a taxonomy file, check it, show its prompt."),
+    "version": Entry("version:version", "Show what a report of a bug should say."),
 }
 
 
-class Commands(TyperGroup):
+class Commands(Group):
     """A group whose commands stand in for the real ones until one is called."""
 
     def __init__(self, **arguments: Any) -> None:
@@ -76,9 +78,11 @@ def _loaded(name: str) -> Any:
 def _command(name: str, entry: Entry, found: Any) -> Any:
     """Return the command that a function or an app with commands makes."""
     if isinstance(found, typer.Typer):
+        for each in found.registered_commands:
+            each.cls = Command
         return typer.main.get_group(found)
     app = typer.Typer(add_completion=False, pretty_exceptions_enable=False, rich_markup_mode=None)
-    app.command(name=name, no_args_is_help=entry.needs_arguments, short_help=entry.short_help)(
-        found
-    )
+    app.command(
+        name=name, cls=Command, no_args_is_help=entry.needs_arguments, short_help=entry.short_help
+    )(found)
     return typer.main.get_command(app)

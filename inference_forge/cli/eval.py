@@ -43,8 +43,6 @@ def _eval(
 ) -> None:
     """Measure how right results are, against a file with the right labels.
 
-    For example: forge eval tickets.results.csv --gold gold.csv --min-accuracy category=0.9
-
     Accuracy, precision, recall and F1 with 95 % intervals, kappa, what is taken for what, and
     what a right label costs. A failed row counts as wrong.
 

@@ -40,7 +40,8 @@ def reports_errors(command: Callable[P, None]) -> Callable[P, None]:
         except Exception as error:  # noqa: BLE001 - the last place where anything can be said
             show_traceback(error)
             say(
-                f"internal error: {type(error).__name__}; please report it with the lines above",
+                f"internal error: {type(error).__name__}; please report it with the "
+                "lines above and what `forge version` says",
                 LogLevel.ERROR,
             )
             raise typer.Exit(EXIT_INTERNAL) from None

@@ -10,6 +10,7 @@ from typing import Annotated, Any, Final
 import typer
 
 from inference_forge.cli.commands import Commands
+from inference_forge.cli.help_pages import WIDEST
 from inference_forge.cli.streams import occupy_closed_descriptors, say, tolerated
 from inference_forge.core.terminal import safe_line
 from inference_forge.errors import OutputError
@@ -27,7 +28,7 @@ app = typer.Typer(
     no_args_is_help=True,
     pretty_exceptions_enable=False,
     rich_markup_mode=None,
-    context_settings={"help_option_names": ["-h", "--help"]},
+    context_settings={"help_option_names": ["-h", "--help"], "max_content_width": WIDEST},
 )
 # typer carries its own copy of click since 0.2x; this is the base of the usage errors of either.
 _ClickException: Any = typer.BadParameter.__mro__[2]
@@ -48,7 +49,7 @@ def forge(
         bool,
         typer.Option(
             "--version",
-            help="Show the version and what it runs on.",
+            help="Show the version on a line; forge version tells more.",
             is_eager=True,
             callback=lambda value: _show_version(is_wanted=value),
         ),

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Annotated, Any, Final
 import typer
 
 from inference_forge.cli.failing import reports_errors
+from inference_forge.cli.help_pages import Group
 from inference_forge.cli.loading import say_warning
 from inference_forge.cli.runs_details import (
     NAME_WIDTH,
@@ -51,7 +52,7 @@ Run = Annotated[
 ]
 
 
-class RunsGroup(typer.core.TyperGroup):
+class RunsGroup(Group):
     """Takes what is no command for a run to be shown: `forge runs RUN`."""
 
     def resolve_command(self, ctx: Any, args: list[str]) -> Any:

@@ -24,7 +24,9 @@ def schema(
     name: Annotated[
         SchemaName,
         typer.Argument(
-            help="A line of --events, or the object of --summary-json.", show_default=False
+            metavar="events|summary",
+            help="A line of --events, or the object of --summary-json.",
+            show_default=False,
         ),
     ],
 ) -> None:

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Annotated, Any, Final
 import typer
 
 from inference_forge.cli.failing import reports_errors
+from inference_forge.cli.help_pages import Group
 from inference_forge.cli.loading import load_surroundings
 from inference_forge.cli.options import with_settings
 from inference_forge.cli.streams import say, show
@@ -18,7 +19,10 @@ if TYPE_CHECKING:
     from inference_forge.jobs.taxonomy import Checked
 
 app = typer.Typer(
-    no_args_is_help=True, rich_markup_mode=None, help="Make a taxonomy file, and check it."
+    cls=Group,
+    no_args_is_help=True,
+    rich_markup_mode=None,
+    help="Make a taxonomy file, and check it.",
 )
 
 EXIT_NOTES: Final = 3

@@ -85,8 +85,6 @@ def _tune(
     ones differ from themselves, within --tolerance. Answers of the first pass are cached and serve
     later runs.
 
-    Example: forge tune tickets.csv --provider openai --model gpt-5-mini --sample 500
-
     Exit codes: 0 measured, 2 usage or not approved, 4 provider refuses, 6 limit reached, 75 try
     later, 128+N by a signal.
     """

@@ -24,7 +24,8 @@ def test_a_bug_is_reported_as_one(isolated: Path, monkeypatch: pytest.MonkeyPatc
     assert done.code == 1
     assert done.err.startswith("Traceback (most recent call last):")
     assert done.last == (
-        "forge: internal error: ZeroDivisionError; please report it with the lines above"
+        "forge: internal error: ZeroDivisionError; please report it with the lines above "
+        "and what `forge version` says"
     )
 
 
