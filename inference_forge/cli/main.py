@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import gc
 import io
+import os
 import sys
 from typing import Annotated, Any, Final
 
@@ -21,6 +22,9 @@ GARBAGE_THRESHOLDS: Final = (100_000, 10, 10)
 """When Python looks for cycles, instead of (700, 10, 10): rows are many objects and make none, so
 that a cached run takes a fifteenth less time, and a thousand calls in flight an eighth less.
 Starting up ends before the first look. What calls leave behind does not show in a run's memory."""
+
+COMPLETION: Final = "_FORGE_COMPLETE"
+"""Set by the script of a shell that completes a line."""
 
 app = typer.Typer(
     name="forge",
@@ -73,7 +77,19 @@ def main() -> None:
     """Run the command line and exit with its code."""
     occupy_closed_descriptors()
     gc.set_threshold(*GARBAGE_THRESHOLDS)
+    if COMPLETION in os.environ:
+        _complete()
     sys.exit(_run())
+
+
+def _complete() -> None:
+    """Answer a shell that asks what may stand at the cursor; leave it to typer if we do not."""
+    from inference_forge.cli.completion import answer  # noqa: PLC0415 - not for --help
+
+    answered = answer(typer.main.get_command(app), os.environ)
+    if answered is not None:
+        typer.echo(answered[0], nl=False)
+        sys.exit(answered[1])
 
 
 def _run() -> int:
