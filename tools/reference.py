@@ -11,14 +11,24 @@ import sys
 from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
+import command_reference
+import schema_reference
+
 from inference_forge.cli.options import settings_table
+from inference_forge.cli.simulate import options_table
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
 
 DOCS: Final = Path(__file__).parent.parent / "docs"
 
-PARTS: Final[Mapping[str, Callable[[], str]]] = {"settings": settings_table}
+PARTS: Final[Mapping[str, Callable[[], str]]] = {
+    "commands": command_reference.commands,
+    "events": schema_reference.events,
+    "settings": settings_table,
+    "simulator": options_table,
+    "summary": schema_reference.summary,
+}
 """What can be generated, by the name that a page gives."""
 
 PLACE: Final = re.compile(r"(<!-- generated: (\S+) -->\n)(.*?)(<!-- end -->)", re.DOTALL)
