@@ -7,6 +7,12 @@ fix:
     .venv/bin/ruff check --fix .
     .venv/bin/ruff format .
 
+# Write the reference and the manual from the code, and build the site into site/.
+docs:
+    .venv/bin/python tools/reference.py
+    .venv/bin/python tools/manual.py
+    NO_MKDOCS_2_WARNING=1 .venv/bin/mkdocs build --strict
+
 # The slow tier: minutes.
 slow:
     .venv/bin/pytest -m slow

@@ -156,7 +156,7 @@ def test_the_layers_hold() -> None:
 
 
 def test_the_wheel_holds_the_package_and_nothing_else(tmp_path: Path) -> None:
-    """Code, data and metadata; no tests, no examples."""
+    """Code, data, manual and metadata; no tests, no examples."""
     pytest.importorskip("hatchling")
     subprocess.run(
         [sys.executable, "-m", "hatchling", "build", "-t", "wheel", "-d", tmp_path],
@@ -169,6 +169,10 @@ def test_the_wheel_holds_the_package_and_nothing_else(tmp_path: Path) -> None:
     assert {name.partition("/")[0] for name in names} == {
         "inference_forge",
         f"inference_forge-{version()}.dist-info",
+        f"inference_forge-{version()}.data",
     }
+    shared = {name.partition(".data/")[2] for name in names if ".data/" in name}
+    manual = {path.name for path in (ROOT / "man").iterdir()}
+    assert shared == {f"data/share/man/man1/{name}" for name in manual}
     assert {f"inference_forge/{name}" for name in PACKAGED} <= set(names)
     assert any(name.endswith("licenses/LICENSE") for name in names)
