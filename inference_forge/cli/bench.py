@@ -185,7 +185,7 @@ def _bench(
         save=None if save is None else Path(save),
         plot=None if plot is None else Path(plot),
     )
-    outputs.check()
+    outputs.check([request.file, request.gold])
     _run(request, flags, outputs, is_approved=is_approved)
 
 

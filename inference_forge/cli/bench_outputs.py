@@ -7,9 +7,11 @@ import os
 import shutil
 import sys
 from dataclasses import dataclass
+from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
 from inference_forge.adapters.charts import check_chart_target, write_chart
+from inference_forge.adapters.sinks.opening import is_same_file
 from inference_forge.adapters.whole_file import check_writable, write_whole
 from inference_forge.cli.bench_lines import report_lines
 from inference_forge.cli.streams import say, show, show_styled
@@ -17,7 +19,7 @@ from inference_forge.core.bench.charts import charts
 from inference_forge.errors import OutputError, SettingsError
 
 if TYPE_CHECKING:
-    from pathlib import Path
+    from collections.abc import Iterable
 
     from inference_forge.jobs.bench import BenchReport
 
@@ -43,8 +45,11 @@ class Outputs:
     save: Path | None
     plot: Path | None
 
-    def check(self) -> None:
+    def check(self, inputs: Iterable[str | None]) -> None:
         """Refuse what could not be written, before anything is measured for it.
+
+        Arguments:
+            inputs: files that are read, which must not be overwritten; None for none.
 
         Raises:
             SettingsError: two want standard output, or a file is none that can be written.
@@ -66,6 +71,12 @@ class Outputs:
                 ) from exc
         if self.plot is not None:
             check_chart_target(self.plot)
+        sources = [Path(name) for name in inputs if name is not None]
+        for flag, path in (("--save", self.save), ("--plot", self.plot)):
+            if path is not None and any(is_same_file(path, source) for source in sources):
+                raise SettingsError(
+                    f"{flag}: {path} would overwrite the tickets; choose another file"
+                )
 
     def keep(self, report: BenchReport) -> None:
         """Write what is known so far to the file of --save.

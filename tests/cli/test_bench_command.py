@@ -7,15 +7,12 @@ import io
 import json
 import signal
 import time
-from typing import TYPE_CHECKING
+from pathlib import Path
 
 import httpx
 import pytest
 from running import forge, spawn
 from terminal import on_terminal
-
-if TYPE_CHECKING:
-    from pathlib import Path
 
 QUICK = ("bench", "--reps", "2", "--tickets", "10", "--concurrency", "10")
 FAST = ("--provider", "simulated", "--simulation", "latency=10ms")
@@ -115,6 +112,28 @@ def test_mistakes_are_told_before_anything_is_measured(options: tuple[str, ...],
     assert done.code == 2
     assert told in done.err
     assert "---" not in done.err
+
+
+@pytest.mark.parametrize("flag", ["--tickets", "--gold"])
+def test_the_tickets_are_not_overwritten(isolated: Path, flag: str) -> None:
+    """Neither by their name nor by a link to them."""
+    tickets = isolated / "mine.csv"
+    tickets.write_text("text,category\nprinter on fire,Hardware\n", encoding="utf-8")
+    (isolated / "link.csv").symlink_to(tickets)
+    (isolated / "hard.csv").hardlink_to(tickets)
+    before = tickets.read_bytes()
+    for saved in ("mine.csv", "link.csv", "hard.csv", "./mine.csv"):
+        done = forge(*QUICK, *FAST, flag, "mine.csv", "--save", saved)
+        assert (done.code, done.lines) == (
+            2,
+            [f"error: --save: {Path(saved)} would overwrite the tickets; choose another file"],
+        )
+    assert tickets.read_bytes() == before
+    (isolated / "mine.svg").write_bytes(before)
+    drawn = forge(*QUICK, *FAST, flag, "mine.svg", "--input-format", "csv", "--plot", "mine.svg")
+    assert drawn.code == 2
+    assert "--plot: mine.svg would overwrite the tickets" in drawn.err
+    assert (isolated / "mine.svg").read_bytes() == before
 
 
 def test_an_interrupt_shows_and_keeps_what_was_measured(isolated: Path) -> None:

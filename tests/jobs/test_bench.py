@@ -521,11 +521,15 @@ def test_lists_are_read() -> None:
 
 
 def test_what_does_not_go_together_is_refused() -> None:
-    """Packs larger than a request bears, and gold for tickets that are made up."""
+    """Packs larger than a request bears, own tickets for lengths that are made up, `-` twice."""
     with pytest.raises(SettingsError, match="too many for one request"):
         BenchRequest(batch_sizes=(1_000,), pack=True)
     with pytest.raises(SettingsError, match="makes up its own"):
         BenchRequest(gold="gold.csv", shapes=(Shape.LENGTH,))
+    with pytest.raises(SettingsError, match="so --tickets FILE does not go with it"):
+        BenchRequest(file="tickets.csv", shapes=tuple(Shape))
+    with pytest.raises(SettingsError, match="can be read only once"):
+        BenchRequest(file="-", gold="-")
 
 
 def test_large_batches_are_not_packed_unasked() -> None:

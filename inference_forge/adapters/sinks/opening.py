@@ -188,7 +188,7 @@ def check_place(path: Path, inputs: Iterable[Path]) -> None:
     if not final.parent.is_dir():
         raise UsageError(f"{path}: there is no directory {final.parent}; create it first.")
     for source in inputs:
-        if any(_is_same(written, source) for written in (final, partial_of(path))):
+        if any(is_same_file(written, source) for written in (final, partial_of(path))):
             raise UsageError(
                 f"{path}: this would overwrite the input {source}; choose another output."
             )
@@ -198,9 +198,9 @@ def check_place(path: Path, inputs: Iterable[Path]) -> None:
         )
 
 
-def _is_same(written: Path, source: Path) -> bool:
-    """Return whether both are one file, by path or by a hard link."""
-    if written == resolved(source):
+def is_same_file(written: Path, source: Path) -> bool:
+    """Return whether both are one file, by path or by a link."""
+    if resolved(written) == resolved(source):
         return True
     try:
         return written.samefile(source)

@@ -6,6 +6,7 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, BinaryIO, Final
 
 from inference_forge.app.notices import Notices
+from inference_forge.app.places import STDIN
 from inference_forge.app.secrets import LearnedSecrets
 from inference_forge.core.bench.cells import Shape
 from inference_forge.core.packing.prompt import MAX_PACK_SIZE
@@ -82,8 +83,14 @@ class BenchRequest:
                 f"--batch-sizes: {largest} tickets are too many for one request; with --pack use "
                 f"{MAX_PACK_SIZE} at most"
             )
-        if self.gold is not None and Shape.LENGTH in self.shapes:
-            raise SettingsError("--gold judges your own tickets; --shape length makes up its own")
+        if Shape.LENGTH in self.shapes and (self.gold is not None or self.file is not None):
+            named = "--tickets FILE" if self.gold is None else "--gold"
+            raise SettingsError(
+                f"--shape length makes up its own tickets, so {named} does not go with it; leave "
+                "it out, or name other shapes: --shape sweep,ladder,burst,stream"
+            )
+        if self.file == self.gold == STDIN:
+            raise SettingsError("standard input (-) can be read only once: name a file for --gold")
 
 
 @dataclass(frozen=True, slots=True)
