@@ -24,7 +24,7 @@ from inference_forge.core.simulation.plan_text import plan_from_text
 from inference_forge.core.tokens import estimate_tokens
 from inference_forge.engine.control import RunControl
 from inference_forge.errors import Interrupted, OutputError, SettingsError, UsageError
-from inference_forge.events import TryFinished
+from inference_forge.events import TryFinished, Warned
 from inference_forge.jobs.bench.comparing import compare_files
 from inference_forge.jobs.bench.expected import expected
 from inference_forge.jobs.bench.measuring import Bench
@@ -91,6 +91,11 @@ class Benched:
     def report(self) -> BenchReport:
         """Run it without ever sleeping."""
         return run_on_virtual_time(self._run)
+
+    def told(self, code: str) -> list[str]:
+        """Return the notes and warnings with `code`."""
+        self.notices.pass_on(self.recorder.on_event)
+        return [each.message for each in self.recorder.of(Warned) if each.code == code]
 
     def watch_statistics(self) -> None:
         """Let one upstream answer that tells its statistics."""
@@ -412,6 +417,30 @@ def test_unusable_gold_is_refused(tmp_path: Path) -> None:
     request = single(file=str(tmp_path / "plain.csv"), gold=str(tmp_path / "gold.csv"))
     with pytest.raises(UsageError, match="no ticket with a text to ask about that"):
         Benched(request, steady(""))
+
+
+def test_gold_of_another_taxonomy_is_refused(tmp_path: Path) -> None:
+    """Nothing could be right; where some labels are known, the others are told."""
+    gold = tmp_path / "gold.csv"
+    gold.write_text("text,category\na,card_arrival\nb,lost_card\n", encoding="utf-8")
+    with pytest.raises(UsageError, match=r"in the taxonomy \(card_arrival, lost_card\): name"):
+        Benched(single(gold=str(gold)), steady(""))
+    known = Benched(single(), steady("")).subject.taxonomy.fields[0].label_names[0]
+    strange = "".join(f"text {n},strange {n}\n" for n in range(6))
+    gold.write_text(f"text,category\na,{known.upper()}\n{strange}", encoding="utf-8")
+    benched = Benched(single(gold=str(gold)), steady(""))
+    (told,) = benched.told("strange_gold")
+    assert told.endswith("right: strange 0, strange 1, strange 2, strange 3, strange 4, ...")
+
+
+def test_the_first_of_two_labels_of_a_text_counts(tmp_path: Path) -> None:
+    """And it is told."""
+    gold = tmp_path / "gold.csv"
+    known = Benched(single(), steady("")).subject.taxonomy.fields[0].label_names
+    gold.write_text(f"text,category\na,{known[0]}\na,{known[1]}\n", encoding="utf-8")
+    benched = Benched(single(gold=str(gold)), steady(""))
+    assert benched.subject.gold == {"a": {"category": known[0]}}
+    assert benched.told("gold_twice") == [f"{gold}: texts with two labels; the first counts"]
 
 
 def test_nobody_named_is_the_simulation() -> None:

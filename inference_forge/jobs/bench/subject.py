@@ -10,7 +10,6 @@ from inference_forge.app.budget import open_budget
 from inference_forge.app.keys import KeyFinder
 from inference_forge.app.taxonomy_file import load_asked
 from inference_forge.core.bench.cells import Cell, Shape
-from inference_forge.core.tuning.comparison import closed_fields
 from inference_forge.errors import SettingsError
 from inference_forge.jobs.bench.plan import cells_of, widest
 from inference_forge.jobs.bench.tickets import open_supply, read_gold
@@ -96,7 +95,7 @@ def open_subject(job: BenchJob) -> Subject:
     models = list(dict.fromkeys(name for name, _ in answering))
     cells = {s: tuple(cells_of(s, request, models, usual)) for s in request.shapes}
     budget = open_budget(loaded.settings, list(answering.values()))
-    gold = read_gold(job, loaded.settings, closed_fields(taxonomy))
+    gold = read_gold(job, loaded.settings, taxonomy)
     supply = open_supply(job, loaded.settings, gold)
     _tell(job, loaded.settings, next(iter(answering.values())))
     return Subject(loaded.settings, taxonomy, answering, cells, supply, gold, budget)

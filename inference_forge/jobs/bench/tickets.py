@@ -11,7 +11,10 @@ from inference_forge.app.inputs import chosen_inputs
 from inference_forge.core.bench.tickets import mixed_tickets, ticket_of
 from inference_forge.core.columns import resolve_column
 from inference_forge.core.json_text import load
+from inference_forge.core.packing.codes import values_of
+from inference_forge.core.taxonomy import FieldKind
 from inference_forge.core.text import normalise
+from inference_forge.core.tuning.comparison import closed_fields
 from inference_forge.core.tuning.sampling import DistinctSample
 from inference_forge.errors import UsageError
 from inference_forge.models import CellRecord, JsonRecord, Ticket
@@ -22,11 +25,13 @@ if TYPE_CHECKING:
 
     from inference_forge.app.notices import Notices
     from inference_forge.core.bench.cells import Cell
+    from inference_forge.core.taxonomy import Taxonomy
     from inference_forge.jobs.bench.request import BenchJob
     from inference_forge.models import Record
     from inference_forge.settings import Settings
 
 _BLOCK_ROWS: Final = 500
+_SHOWN: Final = 5
 _NO_RECORD: Final = JsonRecord(b"{}")
 
 Gold = dict[str, dict[str, str]]
@@ -99,25 +104,57 @@ def open_supply(job: BenchJob, settings: Settings, gold: Gold) -> Supply:
     return FromFile(sample.tickets(), request.seed)
 
 
-def read_gold(job: BenchJob, settings: Settings, fields: Sequence[str]) -> Gold:
-    """Return the right labels by text; empty when nobody judges.
+def read_gold(job: BenchJob, settings: Settings, taxonomy: Taxonomy) -> Gold:
+    """Return the right labels by text; empty when nobody judges. The first of a text counts.
 
     Raises:
-        UsageError: the file cannot be read, or has a column for none of `fields`.
+        UsageError: the file cannot be read, has a column for none of the fields that are asked for,
+            or no label that an answer can have.
     """
+    fields = closed_fields(taxonomy)
     gold: Gold = {}
     if job.request.gold is None:
         return gold
     for ticket in _read(job.request.gold, settings, job.stdin, job.notices):
         labels = _labels(ticket.record, fields)
-        if labels:
-            gold[ticket.text] = labels
+        if labels and gold.setdefault(ticket.text, labels) != labels:
+            job.notices.warn(
+                "gold_twice", f"{job.request.gold}: texts with two labels; the first counts"
+            )
     if not gold:
         raise UsageError(
             f"{job.request.gold}: no row has a label: name its columns like the fields that are "
             f"asked for ({', '.join(fields)})"
         )
+    _check_labels(job, gold, taxonomy)
     return gold
+
+
+def _check_labels(job: BenchJob, gold: Gold, taxonomy: Taxonomy) -> None:
+    """Refuse gold of another taxonomy, and tell of labels that no answer can have.
+
+    Raises:
+        UsageError: no label at all is in the taxonomy.
+    """
+    known = {
+        field.name: {_plain(value) for value in values_of(field)}
+        for field in taxonomy.fields
+        if field.kind is not FieldKind.TEXT
+    }
+    given = {(name, label) for labels in gold.values() for name, label in labels.items()}
+    strange = sorted(label for name, label in given if _plain(label) not in known[name])
+    if not strange:
+        return
+    shown = ", ".join(strange[:_SHOWN]) + (", ..." if len(strange) > _SHOWN else "")
+    if len(strange) == len(given):
+        raise UsageError(
+            f"{job.request.gold}: none of its labels is in the taxonomy ({shown}): name the one "
+            "they are from with --taxonomy"
+        )
+    job.notices.warn(
+        "strange_gold",
+        f"{job.request.gold}: labels that are not in the taxonomy, so no answer is right: {shown}",
+    )
 
 
 def is_right(values: Mapping[str, str] | None, labels: Mapping[str, str]) -> bool:
