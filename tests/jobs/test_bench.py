@@ -566,3 +566,74 @@ def test_large_batches_are_not_packed_unasked() -> None:
     request = single(batch_sizes=(1_000,), tickets=5, repetitions=1)
     measured = Benched(request, steady("")).report().measured[Shape.SWEEP]
     assert [each.cell.name for each in measured] == ["batches of 1000"]
+
+
+def write_tickets(path: Path, count: int) -> None:
+    """Write so many different tickets, all of them simple."""
+    rows = ["id,text", *(f"{n},printer {n} in room {n * 7} does not answer" for n in range(count))]
+    path.write_text("\n".join(rows), encoding="utf-8")
+
+
+def test_a_ladder_has_tickets_for_each_rung(tmp_path: Path) -> None:
+    """Four for each request in flight, of a file too, whatever the sample of other shapes."""
+    write_tickets(tmp_path / "tickets.csv", 200)
+    request = single(
+        file=str(tmp_path / "tickets.csv"),
+        tickets=20,
+        shapes=(Shape.SWEEP, Shape.LADDER),
+        concurrency=(2, 40),
+        repetitions=1,
+    )
+    report = Benched(request, steady("latency=1s")).report()
+    rungs = report.measured[Shape.LADDER]
+    assert [each.values("requests") for each in rungs] == [[10], [160]]
+    assert [each.values("requests") for each in report.measured[Shape.SWEEP]] == [[20], [20]]
+
+
+def test_cells_of_a_file_have_the_same_tickets(tmp_path: Path) -> None:
+    """In another order; none is measured with easier ones, however many the file has."""
+    write_tickets(tmp_path / "tickets.csv", 200)
+    request = single(
+        file=str(tmp_path / "tickets.csv"),
+        tickets=20,
+        shapes=(Shape.SWEEP, Shape.LADDER),
+        batch_sizes=(1, 10),
+        pack=False,
+        concurrency=(40,),
+    )
+    subject = Benched(request, steady("")).subject
+    orders = [
+        [ticket.text for ticket in subject.supply.tickets(cell, repetition, 20)]
+        for cell in subject.cells[Shape.SWEEP]
+        for repetition in (1, 2)
+    ]
+    assert len({frozenset(order) for order in orders}) == 1
+    assert len({tuple(order) for order in orders}) == 4
+
+
+def test_a_ladder_ends_where_the_tickets_do(tmp_path: Path) -> None:
+    """A rung with fewer tickets than requests in flight would be another rung."""
+    path = tmp_path / "tickets.csv"
+    write_tickets(path, 9)
+    request = single(file=str(path), shapes=(Shape.LADDER,), concurrency=(), repetitions=1)
+    benched = Benched(request, steady("latency=1s"))
+    assert [cell.concurrency for cell in benched.subject.cells[Shape.LADDER]] == [1, 2, 4, 8]
+    assert benched.told("short_ladder") == [
+        f"{path}: has 9 different tickets, so the ladder ends at 8 in flight"
+    ]
+    assert benched.report().setting.tickets == 9
+    with pytest.raises(UsageError, match="9 different tickets are too few for a ladder that"):
+        Benched(single(file=str(path), shapes=(Shape.LADDER,)), steady(""))
+
+
+def test_too_few_tickets_for_a_cell_are_told() -> None:
+    """Else `packs of 50` would be packs of 40, and 32 in flight 20."""
+    benched = Benched(BenchRequest(tickets=100, batch_sizes=(40, 50), concurrency=(100,)))
+    assert benched.told("few_in_flight") == []
+    assert benched.told("small_packs 40") == []
+    (told,) = benched.told("small_packs 50")
+    assert told.startswith("packs of 50 hold 40 tickets at most: a repetition has no more of one")
+    assert Benched(single(concurrency=(101,))).told("few_in_flight") == [
+        "a repetition has 100 tickets, so there are never more in flight"
+    ]
+    assert Benched(single(concurrency=(101,), shapes=(Shape.LADDER,))).told("few_in_flight") == []

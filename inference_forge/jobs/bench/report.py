@@ -184,7 +184,7 @@ def setting_of(subject: Subject, request: BenchRequest, currency: str) -> Settin
         provider=subject.first.name,
         simulation=None if subject.is_real else subject.settings.simulation,
         tickets_from=request.file or request.gold,
-        tickets=request.tickets,
+        tickets=min(request.tickets, subject.supply.different or request.tickets),
         repetitions=request.repetitions,
         warmup=request.warmup,
         seed=request.seed,

@@ -11,7 +11,8 @@ from inference_forge.app.keys import KeyFinder
 from inference_forge.app.taxonomy_file import load_asked
 from inference_forge.core.bench.cells import Cell, Shape
 from inference_forge.errors import SettingsError
-from inference_forge.jobs.bench.plan import cells_of, widest
+from inference_forge.jobs.bench.enough import tell_too_few, with_enough
+from inference_forge.jobs.bench.plan import cells_of, tickets_in, widest
 from inference_forge.jobs.bench.tickets import open_supply, read_gold
 from inference_forge.settings import Order, Origin
 
@@ -96,8 +97,11 @@ def open_subject(job: BenchJob) -> Subject:
     cells = {s: tuple(cells_of(s, request, models, usual)) for s in request.shapes}
     budget = open_budget(loaded.settings, list(answering.values()))
     gold = read_gold(job, loaded.settings, taxonomy)
-    supply = open_supply(job, loaded.settings, gold)
+    most = max(tickets_in(cell, request) for each in cells.values() for cell in each)
+    supply = open_supply(job, loaded.settings, gold, most)
+    cells = with_enough(job, cells, supply)
     _tell(job, loaded.settings, next(iter(answering.values())))
+    tell_too_few(job, cells, supply)
     return Subject(loaded.settings, taxonomy, answering, cells, supply, gold, budget)
 
 

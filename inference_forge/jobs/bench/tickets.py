@@ -39,7 +39,14 @@ Gold = dict[str, dict[str, str]]
 
 
 class Supply(Protocol):
-    """Gives each repetition its tickets."""
+    """Gives each repetition its tickets.
+
+    Attributes:
+        different: how many there are; None where they do not run out.
+    """
+
+    @property
+    def different(self) -> int | None: ...  # noqa: D102
 
     def tickets(self, cell: Cell, repetition: int, count: int) -> list[Ticket]:
         """Return at most `count` tickets; the same for the same arguments."""
@@ -51,6 +58,8 @@ class MadeUp:
     All cells of a repetition get the same tickets but for the case that each names: none is
     measured with easier ones.
     """
+
+    different: None = None
 
     def __init__(self, seed: int) -> None:
         self._seed = seed
@@ -67,25 +76,37 @@ class MadeUp:
 
 
 class FromFile:
-    """The user's own tickets, in another order each time.
+    """The user's own tickets, the same for all who want as many, in another order each time.
 
     Arguments:
         sample: different texts.
-        seed: decides the order.
+        seed: decides which come first, and the order.
     """
 
     def __init__(self, sample: Sequence[Ticket], seed: int) -> None:
-        self._sample = sample
+        self._sample = random.Random(seed).sample(sample, len(sample))  # noqa: S311 - no secret
         self._seed = seed
+
+    @property
+    def different(self) -> int:
+        """Return how many tickets there are."""
+        return len(self._sample)
 
     def tickets(self, cell: Cell, repetition: int, count: int) -> list[Ticket]:
         """Return at most `count` tickets."""
         chance = random.Random(f"{self._seed} {repetition} {cell}")  # noqa: S311 - no secret
-        return chance.sample(list(self._sample), min(count, len(self._sample)))
+        wanted = self._sample[:count]
+        return chance.sample(wanted, len(wanted))
 
 
-def open_supply(job: BenchJob, settings: Settings, gold: Gold) -> Supply:
+def open_supply(job: BenchJob, settings: Settings, gold: Gold, most: int) -> Supply:
     """Return where tickets come from: the file, else the gold's, else made up.
+
+    Arguments:
+        job: says which.
+        settings: how files are read.
+        gold: the right labels, where somebody judges.
+        most: the most tickets that a repetition asks about.
 
     Raises:
         UsageError: the file cannot be read or has no tickets, or none of them has a gold label.
@@ -94,7 +115,7 @@ def open_supply(job: BenchJob, settings: Settings, gold: Gold) -> Supply:
     name = request.file or request.gold
     if name is None:
         return MadeUp(request.seed)
-    sample = DistinctSample(request.tickets, request.seed)
+    sample = DistinctSample(most, request.seed)
     for ticket in _read(name, settings, job.stdin, job.notices):
         if not gold or ticket.text in gold:
             sample.add(ticket)
