@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Final
 
 from inference_forge.cli.bench_tables import TITLES, table_lines
 from inference_forge.core.bench.cells import Shape
 from inference_forge.core.bench.verdicts import cost_name, pareto_front, tied
+from inference_forge.core.terminal import safe_line
 from inference_forge.core.wording import duration, money
 
 if TYPE_CHECKING:
@@ -14,6 +15,9 @@ if TYPE_CHECKING:
 
     from inference_forge.core.bench.cells import Cell, Measured
     from inference_forge.jobs.bench import BenchReport, Expected
+
+_NAMED: Final = 8
+"""Cells that were not measured are named up to here."""
 
 
 def expected_lines(cost: Expected) -> list[str]:
@@ -44,30 +48,38 @@ def report_lines(report: BenchReport, *, width: int, is_coloured: bool) -> list[
             lines += table_lines(
                 cells, marks, report.setting.currency, width=width, is_coloured=is_coloured
             )
-            lines += ["", *_verdict(report, shape, cells), ""]
+            lines += ["", *said, ""] if (said := _verdict(report, shape, cells)) else [""]
     if not lines:
-        lines = ["nothing was measured"]
+        return ["nothing was measured", _spent(report)]
+    if report.missing:
+        names = [_named(each, report.missing) for each in report.missing]
+        more = [f"{len(names) - _NAMED:,} more"] if len(names) > _NAMED else []
+        lines.append(f"not measured: {', '.join(names[:_NAMED] + more)}")
     return [*lines, _warmup(report), _spent(report)]
 
 
 def _verdict(report: BenchReport, shape: Shape, cells: Sequence[Measured]) -> list[str]:
     if shape is Shape.LADDER:
         return [
-            f"{model}: best with {climb.knee} in flight (throughput per latency); "
-            + (climb.top or "it does not break")
+            f"{safe_line(model)}: best with {climb.knee} in flight (throughput per latency); "
+            + (climb.top or ("stopped before it broke" if report.stop else "it does not break"))
             for model, climb in report.climbs().items()
         ]
+    if shape is Shape.STREAM and any(each.is_unstreamed for each in cells):
+        return ["the provider does not stream: what was to be streamed came at once, too"]
     if shape is not Shape.SWEEP:
         return []
     best = report.best(shape)
+    so_far = "" if report.stop is None else " so far"
     if best is None:
-        return ["no optimum: in every cell a ticket in a hundred fails, or more"]
-    lines = [f"optimum: {_named(best.cell, cells)}  ({flags_of(best.cell)})"]
+        return [f"no optimum{so_far}: in every cell a ticket in a hundred fails, or more"]
+    all_cells = [each.cell for each in cells]
+    lines = [f"optimum{so_far}: {_named(best.cell, all_cells)}  ({flags_of(best.cell)})"]
     if near := tied(cells, best):
-        names = ", ".join(_named(each.cell, cells) for each in near)
+        names = ", ".join(_named(each.cell, all_cells) for each in near)
         lines.append(f"as fast, for all that {_times([best, *near])}: {names}")
     what = "cost" if cost_name(cells) == "cost_per_ticket" else "tokens"
-    front = ", ".join(_named(each.cell, cells) for each in pareto_front(cells))
+    front = ", ".join(_named(each.cell, all_cells) for each in pareto_front(cells))
     lines.append(f"nothing is better in {what} and throughput than: {front}")
     return lines
 
@@ -80,11 +92,11 @@ def flags_of(cell: Cell) -> str:
     return " ".join(flags)
 
 
-def _named(cell: Cell, cells: Sequence[Measured]) -> str:
+def _named(cell: Cell, cells: Sequence[Cell]) -> str:
     parts = [cell.name]
-    if len({each.cell.model for each in cells}) > 1:
-        parts.append(cell.model)
-    if len({each.cell.concurrency for each in cells}) > 1:
+    if len({each.model for each in cells}) > 1:
+        parts.append(safe_line(cell.model))
+    if len({each.concurrency for each in cells}) > 1:
         parts.append(f"{cell.concurrency} in flight")
     return parts[0] if len(parts) == 1 else f"{parts[0]} ({', '.join(parts[1:])})"
 
@@ -96,7 +108,8 @@ def _times(cells: Sequence[Measured]) -> str:
 
 def _warmup(report: BenchReport) -> str:
     count = report.setting.warmup
-    ends = "± holds with 95 % confidence" if report.setting.repetitions > 1 else "no intervals"
+    most = max(len(each.repetitions) for cells in report.measured.values() for each in cells)
+    ends = "± holds with 95 % confidence" if most > 1 else "no intervals"
     if count == 0:
         return f"there was no warm-up; {ends}"
     many = "as many tickets as may be in flight" if count is None else f"{count:,} tickets"

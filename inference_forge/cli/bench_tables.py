@@ -72,6 +72,7 @@ def _columns(cells: Sequence[Measured], currency: str) -> list[_Column]:
     best = max((each.mean("tickets_per_s") or 0.0 for each in cells), default=0.0)
     several = len({each.cell.model for each in cells}) > 1
     levels = len({each.cell.concurrency for each in cells}) > 1
+    is_uneven = len({len(each.repetitions) for each in cells}) > 1
     shape = cells[0].cell.shape
     columns = [_Column("", lambda each: each.cell.name, is_left=True)]
     if several:
@@ -96,6 +97,7 @@ def _columns(cells: Sequence[Measured], currency: str) -> list[_Column]:
         _Column("429", _number("throttled"), 7),
         _Column("RETRIES", _number("retries"), 10),
         _Column("BREAKER", _number("breaker_openings"), 11),
+        _Column("REPS", lambda each: f"{len(each.repetitions)}" if is_uneven else _DASH),
         _Column("RIGHT", _share("accuracy")),
         _Column("COST/RIGHT", lambda each: _per_right(each, currency), 1),
     ]
@@ -149,7 +151,13 @@ def bar(value: float, most: float) -> str:
     return _BLOCKS[-1] * whole + (_BLOCKS[rest] if rest else "")
 
 
-_SAYINGS: Final = {"optimum": "optimum", "tied": "as fast?", "pareto": "front", "knee": "knee"}
+_SAYINGS: Final = {
+    "optimum": "optimum",
+    "tied": "as fast?",
+    "pareto": "front",
+    "knee": "knee",
+    "unstreamed": "not streamed",
+}
 
 
 def _said(marks: Sequence[str]) -> str:

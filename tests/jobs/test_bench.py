@@ -19,6 +19,7 @@ from inference_forge.adapters.providers.connect import connect
 from inference_forge.adapters.simulator import simulated_preset, simulated_transport
 from inference_forge.app import Notices, Places, Watcher
 from inference_forge.app.answering import Answering
+from inference_forge.cli.bench_lines import report_lines
 from inference_forge.core.bench.cells import Shape
 from inference_forge.core.simulation.plan_text import plan_from_text
 from inference_forge.core.tokens import estimate_tokens
@@ -338,6 +339,56 @@ def test_an_interrupt_keeps_whole_repetitions() -> None:
     assert 210 < report.spent.requests < 310
     assert len(benched.kept) == 2
     assert report.as_json()["stopped"]
+
+
+def test_what_an_interrupt_left_out_is_told() -> None:
+    """An optimum of some of the cells is one so far, and the others are named."""
+    request = BenchRequest(
+        batch_sizes=tuple(range(1, 12)), concurrency=(10,), pack=False, repetitions=2, warmup=0
+    )
+    report = Benched(request, steady("latency=1s"), stop_after_s=15).report()
+    lines = report_lines(report, width=160, is_coloured=False)
+    assert len(report.measured[Shape.SWEEP]) == 1
+    assert any(line.startswith("optimum so far: ") for line in lines)
+    (missing,) = [line for line in lines if line.startswith("not measured: ")]
+    assert missing.count("batches of") + missing.count("single") == 8
+    assert missing.endswith(", 2 more")
+    assert lines[-2].endswith("no intervals")
+    assert len(report.as_json()["missing"]) == 10
+
+
+def test_uneven_repetitions_are_told() -> None:
+    """Of an interrupted bench some cells are known better than others."""
+    request = BenchRequest(batch_sizes=(1, 2), concurrency=(10,), pack=False, repetitions=2)
+    report = Benched(replace(request, warmup=0), steady("latency=1s"), stop_after_s=35).report()
+    lines = report_lines(report, width=160, is_coloured=False)
+    assert sorted(len(each.repetitions) for each in report.measured[Shape.SWEEP]) == [1, 2]
+    assert "REPS" in lines[2]
+    assert not any(line.startswith("not measured: ") for line in lines)
+    even = Benched(request, steady("latency=1s")).report()
+    assert "REPS" not in report_lines(even, width=160, is_coloured=False)[2]
+
+
+def test_a_ladder_that_was_stopped_is_not_said_to_hold() -> None:
+    """It was only not climbed further."""
+    request = single(shapes=(Shape.LADDER,), concurrency=(), repetitions=1)
+    report = Benched(request, steady("latency=1s"), stop_after_s=40).report()
+    lines = report_lines(report, width=160, is_coloured=False)
+    assert any(line.endswith("; stopped before it broke") for line in lines)
+    assert not report.missing
+
+
+def test_a_stream_that_is_refused_is_told() -> None:
+    """The row would look as if streaming made no difference."""
+    benched = Benched(single(shapes=(Shape.STREAM,), repetitions=1), steady("latency=1s"))
+    plain = next(each for (_, streams), each in benched.subject.answering.items() if not streams)
+    benched.subject = replace(
+        benched.subject, answering=dict.fromkeys(benched.subject.answering, plain)
+    )
+    lines = report_lines(benched.report(), width=160, is_coloured=False)
+    assert lines[4].endswith("not streamed")
+    assert "not streamed" not in lines[3]
+    assert any(line.startswith("the provider does not stream: ") for line in lines)
 
 
 def test_a_stop_before_the_first_repetition_leaves_nothing() -> None:

@@ -215,6 +215,12 @@ class Measured:
         found = self.estimate(name)
         return None if found is None else found.mean
 
+    @property
+    def is_unstreamed(self) -> bool:
+        """Tell whether answers came at once although they were to be streamed."""
+        is_answered = bool(self.values("latency_p50_s"))
+        return self.cell.is_streamed and is_answered and not self.values("first_token_p50_s")
+
 
 def cost_per_thousand(measured: Measured) -> float | None:
     """Return what a thousand tickets cost, None when the price is unknown."""

@@ -78,12 +78,14 @@ class BenchReport:
         measured: the cells with a repetition at least, by shape.
         spent: warm-up and broken-off repetitions included.
         stop: why it ended early; None when it did not.
+        missing: cells that are without a repetition because it ended early; no rungs of ladders.
     """
 
     setting: Setting
     measured: Mapping[Shape, Sequence[Measured]]
     spent: Spent
     stop: ForgeError | None = None
+    missing: Sequence[Cell] = ()
 
     @property
     def exit_code(self) -> int:
@@ -106,7 +108,8 @@ class BenchReport:
         """Return what is said of cells.
 
         Of a sweep `optimum`, `tied` with it, and on the `pareto` front; of a ladder `knee`. In the
-        other shapes cells differ in what they are given, so none is better.
+        other shapes cells differ in what they are given, so none is better. Of any cell that it was
+        `unstreamed`: its answers came at once although a stream was asked for.
         """
         marks: dict[Cell, list[str]] = {}
         cells = self.measured.get(Shape.SWEEP, ())
@@ -121,7 +124,14 @@ class BenchReport:
         for each in self.measured.get(Shape.LADDER, ()):
             if (each.cell.model, each.cell.concurrency) in knees:
                 marks[each.cell] = ["knee"]
+        for cell in self._unstreamed():
+            marks.setdefault(cell, []).append("unstreamed")
         return marks
+
+    def _unstreamed(self) -> list[Cell]:
+        return [
+            each.cell for cells in self.measured.values() for each in cells if each.is_unstreamed
+        ]
 
     def as_json(self) -> dict[str, Any]:
         """Return everything, ready for JSON; amounts of money that were paid as text."""
@@ -147,6 +157,7 @@ class BenchReport:
                 "has_unknown_cost": self.spent.has_unknown_cost,
             },
             "stopped": None if self.stop is None else str(self.stop),
+            "missing": [asdict(cell) for cell in self.missing],
         }
 
     def as_csv(self) -> str:

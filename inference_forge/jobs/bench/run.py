@@ -13,6 +13,7 @@ from inference_forge.adapters.threads import DedicatedThread
 from inference_forge.app.deadline import seconds_until
 from inference_forge.app.event_loop import loop_options
 from inference_forge.app.interrupts import stop_on_signal
+from inference_forge.core.bench.cells import Shape
 from inference_forge.engine.control import RunControl
 from inference_forge.errors import LimitReached
 from inference_forge.jobs.bench.expected import expected
@@ -60,11 +61,14 @@ def report_of(bench: Bench) -> BenchReport:
     """Return what is known so far."""
     subject = bench.subject
     currency = next((name for name in bench.spent.cost if name), "")
+    planned = [cell for cells in subject.cells.values() for cell in cells]
+    rest = [cell for cell in planned if cell not in bench.figures]
     return BenchReport(
         setting=setting_of(subject, bench.request, currency),
         measured={shape: bench.measured(shape) for shape in subject.cells},
         spent=bench.spent,
         stop=bench.control.reason,
+        missing=[cell for cell in rest if cell.shape is not Shape.LADDER],
     )
 
 
