@@ -44,24 +44,32 @@ def lines(
     y["scale"] = {"domain": [0, 1]} if is_share else {"domainMin": 0, "nice": True}
     if is_share:
         y["axis"] = {"format": "%"}
-    color: Spec = {"field": "what", "type": "nominal", "title": None, "sort": None}
-    color["scale"] = {"range": _COLORS}
-    color["legend"] = {"symbolOpacity": 1}
+    look = _look(points)
     return {
         "data": {"values": points},
         "title": title,
         "width": WIDTH,
         "height": PLOT_HEIGHT,
-        "layer": [*_figures(x, y, color), *_rules(x, rules)],
+        "layer": [
+            *_figures(x, y, look),
+            *_rules(x, rules, max((p["at"] for p in points), default=0)),
+        ],
     }
 
 
 def _points(rows: list[Spec], x_name: str, names: Mapping[str, str]) -> list[Spec]:
     several = len({row["model"] for row in rows}) > 1
+    levels = x_name != "concurrency" and len({row["concurrency"] for row in rows}) > 1
+
+    def whose(row: Spec) -> str:
+        level = [f"{row['concurrency']} in flight"] if levels else []
+        return ", ".join([*level, row["model"]] if several else level)
+
     return [
         {
             "at": row[x_name],
-            "what": f"{row['model']} {shown}" if several else shown,
+            "what": shown,
+            "whose": whose(row),
             "value": row[name],
             "low": row[f"{name}_low"],
             "high": row[f"{name}_high"],
@@ -72,10 +80,24 @@ def _points(rows: list[Spec], x_name: str, names: Mapping[str, str]) -> list[Spe
     ]
 
 
-def _figures(x: Spec, y: Spec, color: Spec) -> list[Spec]:
+def _look(points: list[Spec]) -> Spec:
+    """Return what tells lines apart: colours figures, dashes whose they are; or colours alone."""
+    figures, owners = ({point[key] for point in points} for key in ("what", "whose"))
+    by_owner = len(figures) == 1 and len(owners) > 1
+    color: Spec = {"field": "whose" if by_owner else "what", "type": "nominal", "title": None}
+    color |= {"sort": None, "scale": {"range": _COLORS}, "legend": {"symbolOpacity": 1}}
+    if by_owner or len(owners) == 1:
+        return {"color": color}
+    dash: Spec = {"field": "whose", "type": "nominal", "title": None, "sort": None}
+    return {"color": color, "strokeDash": dash}
+
+
+def _figures(x: Spec, y: Spec, look: Spec) -> list[Spec]:
     """Return lines with points, and the bands in which they may truly be."""
-    band = {"x": x, "y": {**y, "field": "low"}, "y2": {"field": "high"}, "color": color}
-    tooltip = [{"field": name} for name in ("at", "what", "value")]
+    band = {"x": x, "y": {**y, "field": "low"}, "y2": {"field": "high"}, **look}
+    band["detail"] = {"field": "whose"}
+    band.pop("strokeDash", None)
+    tooltip = [{"field": name} for name in ("at", "what", "whose", "value")]
     return [
         {
             "mark": {"type": "area", "opacity": 0.15, "clip": True},
@@ -84,16 +106,17 @@ def _figures(x: Spec, y: Spec, color: Spec) -> list[Spec]:
         },
         {
             "mark": {"type": "line", "point": {"size": 50, "filled": True}},
-            "encoding": {"x": x, "y": y, "color": color, "tooltip": tooltip},
+            "encoding": {"x": x, "y": y, **look, "tooltip": tooltip},
         },
     ]
 
 
-def _rules(x: Spec, rules: Sequence[int]) -> list[Spec]:
-    """Return upright lines at the knees of a ladder."""
+def _rules(x: Spec, rules: Sequence[int], last: int) -> list[Spec]:
+    """Return upright lines at the knees of a ladder, which ends at `last`."""
     if not rules:
         return []
     data = {"values": [{"at": at, "name": "knee"} for at in dict.fromkeys(rules)]}
+    inward = f"datum.at == {last}"
     return [
         {
             "data": data,
@@ -102,7 +125,13 @@ def _rules(x: Spec, rules: Sequence[int]) -> list[Spec]:
         },
         {
             "data": data,
-            "mark": {"type": "text", "align": "left", "dx": 4, "y": 8, "color": "#555"},
+            "mark": {
+                "type": "text",
+                "align": {"expr": f"{inward} ? 'right' : 'left'"},
+                "dx": {"expr": f"{inward} ? -4 : 4"},
+                "y": 8,
+                "color": "#555",
+            },
             "encoding": {"x": x, "text": {"field": "name"}},
         },
     ]

@@ -17,8 +17,14 @@ CONFIG: Final[Spec] = {
     "background": "white",
     "padding": 20,
     "font": "Helvetica, Arial, sans-serif",
-    "title": {"anchor": "start", "fontSize": 14, "subtitleColor": "#666", "offset": 10},
-    "axis": {"gridColor": "#eee", "domainColor": "#999", "tickColor": "#999", "labelLimit": 260},
+    "title": {
+        "anchor": "start",
+        "frame": "group",
+        "fontSize": 14,
+        "subtitleColor": "#666",
+        "offset": 10,
+    },
+    "axis": {"gridColor": "#eee", "domainColor": "#999", "tickColor": "#999", "labelLimit": 320},
     "view": {"stroke": None},
     "legend": {"orient": "right"},
 }
@@ -29,6 +35,7 @@ BLUE, ORANGE, GREEN, GREY = "#0072B2", "#D55E00", "#009E73", "#999999"
 WIDTH: Final = 560
 _ROW_HEIGHT: Final = 26
 PLOT_HEIGHT: Final = 220
+_ALL_LABELLED: Final = 12
 _TOGETHER: Final = 0.06
 """Of a whole axis: points that are nearer than that would have their labels written across."""
 
@@ -56,7 +63,9 @@ def rows_of(
         for name in wanted:
             found = each.estimate(name)
             row[name] = None if found is None else found.mean
-            row[f"{name}_low"] = None if found is None else found.low
+            # Nothing that is measured is below zero; a wide interval would stretch the axis.
+            low = None if found is None else found.low
+            row[f"{name}_low"] = None if low is None else max(0.0, low)
             row[f"{name}_high"] = None if found is None else found.high
         rows.append(row)
     return rows
@@ -64,7 +73,7 @@ def rows_of(
 
 def bars(rows: list[Spec], name: str, title: str, axis: str) -> Spec:
     """Return a bar for each cell with its interval; the optimum is coloured."""
-    y = {"field": "cell", "type": "nominal", "sort": None, "title": None}
+    y = _CELLS
     x = {"field": name, "type": "quantitative", "title": axis, "scale": {"zero": True}}
     color = {"condition": {"test": "datum.is_optimum", "value": ORANGE}, "value": BLUE}
     ends = {"x": {"field": f"{name}_low", "type": "quantitative"}, "x2": {"field": f"{name}_high"}}
@@ -116,7 +125,7 @@ def ranges(rows: list[Spec], title: str, axis: str) -> Spec:
         for row in rows
         for name, shown in _POINTS.items()
     ]
-    y = {"field": "cell", "type": "nominal", "sort": None, "title": None}
+    y = _CELLS
     return {
         "title": title,
         "width": WIDTH,
@@ -147,7 +156,9 @@ def ranges(rows: list[Spec], title: str, axis: str) -> Spec:
 
 def scatter(rows: list[Spec], cost: str, title: str, x_title: str, y_title: str) -> Spec:
     """Return cost against throughput: a point for each cell, and a line along the Pareto front."""
+    rows = [row for row in rows if None not in (row[cost], row["tickets_per_s"])]
     front = [row for row in rows if row["is_pareto"]]
+    labels = _joined(rows, cost)
     x = {"field": cost, "type": "quantitative", "title": f"{x_title} (less is better)"}
     y = {"field": "tickets_per_s", "type": "quantitative", "title": y_title}
     y_scale: Spec = {**y, "scale": {"zero": True, "nice": True}}
@@ -172,42 +183,76 @@ def scatter(rows: list[Spec], cost: str, title: str, x_title: str, y_title: str)
                     "tooltip": [*_tooltip(cost), {"field": "tickets_per_s", "format": ".3~s"}],
                 },
             },
-            {
-                "data": {"values": _joined(rows, cost)},
-                "mark": {"type": "text", "align": "left", "dx": 10, "color": "#333"},
-                "encoding": {"x": x_scale, "y": y_scale, "text": {"field": "cell"}},
-            },
+            *(_labels(labels, x_scale, y_scale, is_right=is_right) for is_right in (False, True)),
         ],
     }
 
+
+_CELLS: Final[Spec] = {
+    "field": "cell",
+    "type": "nominal",
+    "sort": None,
+    "title": None,
+    # What tells cells apart is at the beginning, what tells models apart often at the end.
+    "axis": {
+        "labelExpr": "length(datum.label) > 48 "
+        "? slice(datum.label, 0, 30) + '\u2026' + slice(datum.label, -17) : datum.label"
+    },
+}
 
 _POINTS: Final = {"latency_p50_s": "p50", "latency_p95_s": "p95", "latency_p99_s": "p99"}
 
 
 def _label(cell: Cell, *, several: bool, levels: bool) -> str:
-    parts = [cell.model] if several else []
-    parts.append(cell.name)
+    parts = [cell.name]
     if levels and "in flight" not in cell.name:
         parts.append(f"{cell.concurrency} in flight")
+    if several:
+        parts.append(cell.model)
     return ", ".join(parts)
 
 
 def _joined(rows: list[Spec], cost: str) -> list[Spec]:
-    """Return a row for each place in a scatter plot; cells that lie together share a label."""
+    """Return a label for each place in a scatter plot; cells that lie together share one.
+
+    Of many cells only those places are labelled where one is best.
+    """
     names = (cost, "tickets_per_s")
-    whole = {name: max((row[name] or 0.0 for row in rows), default=0.0) for name in names}
-    found: list[Spec] = []
-    for row in rows:
+    whole = {name: max((row[name] for row in rows), default=0.0) for name in names}
+    places: list[list[Spec]] = []
+    for row in sorted(rows, key=lambda row: (not row["is_optimum"], not row["is_pareto"])):
         near = [
-            other
-            for other in found
-            if all(abs(other[n] - row[n]) <= _TOGETHER * whole[n] for n in names)
+            place
+            for place in places
+            if all(abs(place[0][n] - row[n]) <= _TOGETHER * whole[n] for n in names)
         ]
         if near:
-            near[0]["cell"] += f", {row['cell']}"
-        else:
-            found.append(dict(row))
-    return found
+            near[0].append(row)
+        elif len(rows) <= _ALL_LABELLED or row["is_optimum"] or row["is_pareto"]:
+            places.append([row])
+    return [
+        {
+            **{name: place[0][name] for name in names},
+            "cell": place[0]["cell"] + (f" and {len(place) - 1} more" if place[1:] else ""),
+            "is_right": place[0][cost] > whole[cost] / 2,
+        }
+        for place in places
+    ]
+
+
+def _labels(labels: list[Spec], x: Spec, y: Spec, *, is_right: bool) -> Spec:
+    """Return the labels of one half of a scatter plot, written towards the other half."""
+    return {
+        "data": {"values": [label for label in labels if label["is_right"] is is_right]},
+        "mark": {
+            "type": "text",
+            "align": "right" if is_right else "left",
+            "dx": -10 if is_right else 10,
+            "limit": WIDTH // 2,
+            "color": "#333",
+        },
+        "encoding": {"x": x, "y": y, "text": {"field": "cell"}},
+    }
 
 
 def _color(field: str, domain: list[str], colors: list[str]) -> Spec:

@@ -59,7 +59,7 @@ def _sweep(cells: Sequence[Measured], marks: Mapping[Cell, Sequence[str]]) -> li
     paid = "Tokens of a ticket, in and out"
     if cost == "cost_per_ticket":
         paid = "Cost of a thousand tickets"
-        rows = [{**row, cost: row[cost] * _THOUSAND} for row in rows]
+        rows = [{**row, **_of_a_thousand(row, cost)} for row in rows]
     panels = [
         bars(rows, "tickets_per_s", "How fast: throughput", _SPEED),
         ranges(rows, "How long a request takes: half, 95 and 99 in a hundred", _LATENCY),
@@ -70,6 +70,11 @@ def _sweep(cells: Sequence[Measured], marks: Mapping[Cell, Sequence[str]]) -> li
             bars(rows, "accuracy", "How right: tickets with all labels right", "Share of tickets")
         )
     return panels
+
+
+def _of_a_thousand(row: Spec, cost: str) -> Spec:
+    names = [f"{cost}{end}" for end in ("", "_low", "_high")]
+    return {name: None if row[name] is None else row[name] * _THOUSAND for name in names}
 
 
 def _ladder(cells: Sequence[Measured], _: Mapping[Cell, Sequence[str]]) -> list[Spec]:
