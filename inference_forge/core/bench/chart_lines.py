@@ -89,21 +89,22 @@ def _look(points: list[Spec]) -> Spec:
     if by_owner or len(owners) == 1:
         return {"color": color}
     dash: Spec = {"field": "whose", "type": "nominal", "title": None, "sort": None}
+    dash["legend"] = {"symbolType": "stroke", "symbolSize": 400}
     return {"color": color, "strokeDash": dash}
 
 
 def _figures(x: Spec, y: Spec, look: Spec) -> list[Spec]:
     """Return lines with points, and the bands in which they may truly be."""
     band = {"x": x, "y": {**y, "field": "low"}, "y2": {"field": "high"}, **look}
-    band["detail"] = {"field": "whose"}
-    band.pop("strokeDash", None)
     tooltip = [{"field": name} for name in ("at", "what", "whose", "value")]
+    areas: Spec = {
+        "mark": {"type": "area", "opacity": 0.15, "clip": True},
+        "transform": [{"filter": "isValid(datum.low)"}],
+        "encoding": band,
+    }
+    # Bands of many lines would hide all.
     return [
-        {
-            "mark": {"type": "area", "opacity": 0.15, "clip": True},
-            "transform": [{"filter": "isValid(datum.low)"}],
-            "encoding": band,
-        },
+        *([] if "strokeDash" in look else [areas]),
         {
             "mark": {"type": "line", "point": {"size": 50, "filled": True}},
             "encoding": {"x": x, "y": y, **look, "tooltip": tooltip},

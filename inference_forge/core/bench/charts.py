@@ -49,7 +49,7 @@ def charts(
         "title": {"text": "forge bench", "subtitle": subtitle},
         "vconcat": panels,
         "spacing": 36,
-        "resolve": {"scale": {"color": "independent"}},
+        "resolve": {"scale": {"color": "independent", "strokeDash": "independent"}},
     }
 
 

@@ -174,7 +174,9 @@ def test_lines_join_what_has_as_many_in_flight(shape: Shape) -> None:
 
 def encoded(spec: Any) -> dict[str, str]:
     """Return by what the lines of the first panel are told apart."""
-    encoding = spec["vconcat"][0]["layer"][1]["encoding"]
+    layers = spec["vconcat"][0]["layer"]
+    encoding = next(layer for layer in layers if layer["mark"]["type"] == "line")["encoding"]
+    assert ("strokeDash" in encoding) is (layers[0]["mark"]["type"] != "area")
     return {key: encoding[key]["field"] for key in ("color", "strokeDash") if key in encoding}
 
 
