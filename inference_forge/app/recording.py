@@ -211,7 +211,7 @@ class Recording:
         """Add what came of what began last, and go on to none.
 
         Arguments:
-            item: its counts and files.
+            item: its counts and files; without a duration it lasted since `begin`.
             stop: why it stopped early, None when it did not.
             exit_code: the exit code that this alone would give.
             saved: what it saved against a request for each row; None where nobody counted.
@@ -235,7 +235,7 @@ class Recording:
 
     def _add(self, item: InputRecord, stop: str | None, saved: Savings | None) -> None:
         stop = None if stop is None else self._redactor.text(stop)
-        duration_s = round(time.monotonic() - self._input_began_s, 3)
+        duration_s = item.duration_s or round(time.monotonic() - self._input_began_s, 3)
         name = self._redactor.text(item.name)
         item = replace(item, name=name, duration_s=duration_s, stop=stop)
         self._by_input.append(item)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import sys
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any, Final
 
@@ -210,6 +211,7 @@ def _run(
         approve=lambda cost: _approve(cost, notices, settings, is_approved=is_approved),
         keep=outputs.keep,
         notices=notices,
+        command=("forge", *sys.argv[1:]),
     )
     hide_learned(job.secrets)
     report = run_bench(job)

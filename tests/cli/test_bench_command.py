@@ -8,6 +8,7 @@ import json
 import signal
 import time
 from pathlib import Path
+from typing import Any
 
 import httpx
 import pytest
@@ -222,3 +223,43 @@ def test_a_real_provider_is_asked_when_the_answer_is_yes() -> None:
     code, shown = on_terminal(*quick, typed=b"y\n", environ={"FORGE_PROGRESS": "plain"})
     assert code == 6
     assert "--- sweep, x, single: warm-up, not counted" in shown
+
+
+def runs() -> list[dict[str, Any]]:
+    """Return the run history, the newest last."""
+    lines = forge("runs", "list", "--json").out.splitlines()
+    return [json.loads(line) for line in lines]
+
+
+def test_a_bench_is_a_run_of_the_history(isolated: Path) -> None:
+    """With what each cell took, warm-up included, and what stopped it."""
+    (isolated / "t.csv").write_text("text\nprinter on fire\nroof leaks\n", encoding="utf-8")
+    options = ("--tickets", "t.csv", "--warmup", "1", "--batch-sizes", "1,2", "--json")
+    done = forge(*QUICK, *FAST, *options)
+    assert done.code == 0
+    spent = json.loads(done.out)["spent"]
+    listed = forge("runs", "list").out.decode()
+    assert "t.csv (bench)" in listed
+    (run,) = runs()
+    assert (run["kind"], run["exit_code"], run["inputs"]) == ("bench", 0, ["t.csv"])
+    names = ["single", "batches of 2", "packs of 2"]
+    assert [each["name"] for each in run["by_input"]] == [
+        f"sweep, simulated, {name}, 10 in flight" for name in names
+    ]
+    assert all(each["counts"]["read"] == 5 for each in run["by_input"])
+    assert all(each["duration_s"] > 0 for each in run["by_input"])
+    for name in ("requests", "prompt_tokens", "completion_tokens"):
+        assert run["counts"][name] == spent[name]
+    shown = forge("runs", "show", run["run_id"]).out.decode()
+    assert "sweep, simulated, packs of 2, 10 in flight" in shown
+    assert forge(*QUICK, *FAST, "--max-requests", "15").code == 6
+    last = runs()[-1]
+    assert (last["exit_code"], last["counts"]["requests"]) == (6, 15)
+    assert last["stop"] == "--max-requests 15 is used up"
+
+
+def test_a_bench_that_was_not_approved_is_no_run() -> None:
+    """Nothing was sent, so there is nothing to tell."""
+    nobody = ("--provider", "openai", "--model", "x", "--base-url", "http://127.0.0.1:1/v1")
+    assert forge(*QUICK, *nobody).code == 2
+    assert runs() == []

@@ -22,6 +22,7 @@ from inference_forge.jobs.bench.counting import Outcomes, Seen, sample_of
 from inference_forge.jobs.bench.plan import tickets_in
 from inference_forge.jobs.memory import NoCache, SampleSource
 from inference_forge.models import Complexity
+from inference_forge.observe.history import InputRecord, counts_of
 from inference_forge.observe.tally import Tally
 
 if TYPE_CHECKING:
@@ -82,6 +83,7 @@ class Bench:
         keep: called after each repetition that counts; may raise OutputError.
         spent: so far.
         figures: of the repetitions that count, by cell.
+        passes: what each cell took, warm-up and broken-off repetitions included.
     """
 
     subject: Subject
@@ -94,6 +96,7 @@ class Bench:
     keep: Callable[[], None]
     spent: Spent = field(default_factory=Spent)
     figures: dict[Cell, list[Figures]] = field(default_factory=dict)
+    passes: dict[Cell, InputRecord] = field(default_factory=dict)
     _watcher: Watcher | None = field(default=None)
     _proven: set[tuple[str, bool, bool]] = field(default_factory=set)
 
@@ -194,11 +197,20 @@ class Bench:
             watcher.close()
             self._watcher = None
             self.spent.add(tally)
+            self._record(cell, tally, anyio.current_time() - seen.began_s)
             if tally.classified:
                 self._proven.add(_form(cell))
         if len(outcomes.answers) < len(tickets):
             return None
         return figures_of(sample_of(tally, seen, outcomes, self.subject.gold))
+
+    def _record(self, cell: Cell, tally: Tally, duration_s: float) -> None:
+        level = "" if cell.shape is Shape.LADDER else f", {cell.concurrency} in flight"
+        name = f"{cell.shape}, {cell.model}, {cell.name}{level}"
+        before = self.passes.get(cell, InputRecord(name))
+        counts = before.counts + counts_of(tally, pending=tally.read - tally.done)
+        took_s = round(before.duration_s + duration_s, 3)
+        self.passes[cell] = replace(before, counts=counts, duration_s=took_s)
 
     async def _ask(
         self, cell: Cell, tickets: list[Ticket], emit: Callable[[Event], None]

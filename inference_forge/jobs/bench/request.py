@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, BinaryIO, Final
 
+from inference_forge.app.job import new_run_id
 from inference_forge.app.notices import Notices
 from inference_forge.app.places import STDIN
 from inference_forge.app.secrets import LearnedSecrets
@@ -13,7 +14,7 @@ from inference_forge.core.packing.prompt import MAX_PACK_SIZE
 from inference_forge.errors import SettingsError
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Mapping
+    from collections.abc import Callable, Mapping, Sequence
 
     from inference_forge.app.job import Watcher
     from inference_forge.app.places import Places
@@ -110,6 +111,8 @@ class BenchJob:
             OutputError, which ends the bench.
         notices: collects warnings from everywhere.
         secrets: learns every key that is not in the environment, so that nobody shows it.
+        run_id: tells this bench from all other runs; in UTC order.
+        command: the words of the command line, for the run history; empty keeps it out of it.
     """
 
     request: BenchRequest
@@ -122,6 +125,14 @@ class BenchJob:
     keep: Callable[[BenchReport], None]
     notices: Notices = field(default_factory=Notices)
     secrets: LearnedSecrets = field(default_factory=LearnedSecrets)
+    run_id: str = field(default_factory=new_run_id)
+    command: Sequence[str] = ()
+
+    @property
+    def inputs(self) -> tuple[str, ...]:
+        """Return the files that are read; none when tickets are made up."""
+        names = (self.request.file, self.request.gold)
+        return tuple(dict.fromkeys(name for name in names if name is not None))
 
 
 def numbers(text: str, flag: str, least: int, most: int) -> tuple[int, ...]:

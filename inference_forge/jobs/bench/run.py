@@ -13,6 +13,7 @@ from inference_forge.adapters.threads import DedicatedThread
 from inference_forge.app.deadline import seconds_until
 from inference_forge.app.event_loop import loop_options
 from inference_forge.app.interrupts import stop_on_signal
+from inference_forge.app.recording import recording
 from inference_forge.core.bench.cells import Shape
 from inference_forge.engine.control import RunControl
 from inference_forge.errors import LimitReached
@@ -24,6 +25,7 @@ from inference_forge.jobs.bench.subject import open_subject
 if TYPE_CHECKING:
     from collections.abc import Callable
 
+    from inference_forge.app.recording import Recording
     from inference_forge.jobs.bench.request import BenchJob
     from inference_forge.jobs.bench.subject import Subject
 
@@ -54,7 +56,11 @@ def run_bench(job: BenchJob) -> BenchReport:
         job.approve(expected(subject, job.request))
     # The event loop of `forge classify`: it is its speed that is measured.
     options = loop_options(subject.settings.http)
-    return anyio.run(_run, job, subject, deadline_s, backend_options=options)
+    with recording(job, subject.first, "bench") as record:
+        report = anyio.run(_run, job, subject, deadline_s, record, backend_options=options)
+        if record is not None and report.stop is not None:
+            record.stop(report.stop)
+    return report
 
 
 def report_of(bench: Bench) -> BenchReport:
@@ -72,7 +78,16 @@ def report_of(bench: Bench) -> BenchReport:
     )
 
 
-async def _run(job: BenchJob, subject: Subject, deadline_s: float | None) -> BenchReport:
+def write_down(bench: Bench, record: Recording | None) -> None:
+    """Tell the run history what each cell took; `record` is None when it is not told."""
+    if record is not None:
+        for each in bench.passes.values():
+            record.add(each, stop=None, exit_code=0)
+
+
+async def _run(
+    job: BenchJob, subject: Subject, deadline_s: float | None, record: Recording | None
+) -> BenchReport:
     control = RunControl()
     async with AsyncExitStack() as stack:
         for provider in subject.providers():
@@ -89,6 +104,7 @@ async def _run(job: BenchJob, subject: Subject, deadline_s: float | None) -> Ben
             watch=job.watch,
             keep=lambda: job.keep(report_of(bench)),
         )
+        stack.callback(write_down, bench, record)
         async with anyio.create_task_group() as background:
             background.start_soon(
                 partial(

@@ -94,12 +94,12 @@ def open_subject(job: BenchJob) -> Subject:
             opened = open_answering(chosen, taxonomy, job.environ, *heard, keys)
             answering[opened.provider.model, is_streamed] = opened
     models = list(dict.fromkeys(name for name, _ in answering))
-    cells = {s: tuple(cells_of(s, request, models, usual)) for s in request.shapes}
+    planned = {s: tuple(cells_of(s, request, models, usual)) for s in request.shapes}
     budget = open_budget(loaded.settings, list(answering.values()))
     gold = read_gold(job, loaded.settings, taxonomy)
-    most = max(tickets_in(cell, request) for each in cells.values() for cell in each)
+    most = max(tickets_in(cell, request) for each in planned.values() for cell in each)
     supply = open_supply(job, loaded.settings, gold, most)
-    cells = with_enough(job, cells, supply)
+    cells = with_enough(job, planned, supply)
     _tell(job, loaded.settings, next(iter(answering.values())))
     tell_too_few(job, cells, supply)
     return Subject(loaded.settings, taxonomy, answering, cells, supply, gold, budget)
