@@ -11,20 +11,17 @@ import typer
 
 from inference_forge.cli.bench_compare import compare
 from inference_forge.cli.classify import binary_stdin
-from inference_forge.cli.debugging import hide_learned, is_debug, redaction, show_error
+from inference_forge.cli.debugging import hide_learned, is_debug, redaction
 from inference_forge.cli.failing import reports_errors
 from inference_forge.cli.help_pages import Group
 from inference_forge.cli.loading import load_surroundings
 from inference_forge.cli.options import CLASSIFY_ONLY, with_settings
-from inference_forge.cli.streams import say
-from inference_forge.errors import Interrupted, OutputError
+from inference_forge.errors import OutputError
 from inference_forge.settings import specs
 
 if TYPE_CHECKING:
-    from inference_forge.app import Notices
     from inference_forge.cli.bench_outputs import Outputs
-    from inference_forge.jobs.bench import BenchRequest, Expected
-    from inference_forge.settings import Settings
+    from inference_forge.jobs.bench import BenchRequest
 
 
 def _bench(
@@ -194,6 +191,8 @@ def _run(
     request: BenchRequest, flags: dict[str, Any], outputs: Outputs, *, is_approved: bool
 ) -> None:
     from inference_forge.app import Notices  # noqa: PLC0415
+    from inference_forge.cli.bench_lines import expected_lines  # noqa: PLC0415
+    from inference_forge.cli.measuring import approve, finish  # noqa: PLC0415
     from inference_forge.cli.watching import watcher_for  # noqa: PLC0415
     from inference_forge.jobs.bench import BenchJob, run_bench  # noqa: PLC0415
 
@@ -208,7 +207,13 @@ def _run(
         places=places,
         stdin=binary_stdin(),
         watch=lambda name, tally: watcher_for(settings, tally, name, redact, is_brief=True),
-        approve=lambda cost: _approve(cost, notices, settings, is_approved=is_approved),
+        approve=lambda cost: approve(
+            expected_lines(cost),
+            notices,
+            settings,
+            is_approved=is_approved,
+            fewer="--reps 1 and --tickets N ask about fewer",
+        ),
         keep=outputs.keep,
         notices=notices,
         command=("forge", *sys.argv[1:]),
@@ -218,30 +223,8 @@ def _run(
     if not isinstance(report.stop, OutputError):
         outputs.keep(report)
     outputs.show(report)
-    if report.stop is not None:
-        show_error(report.stop)
-        reason = str(report.stop).rstrip(".")
-        begin = "" if isinstance(report.stop, Interrupted) else "stopped: "
-        say(f"{begin}{reason}; what was measured before is shown")
-    raise typer.Exit(report.exit_code)
-
-
-def _approve(cost: Expected, notices: Notices, settings: Settings, *, is_approved: bool) -> None:
-    """Show what a bench will cost, and ask.
-
-    Raises:
-        UsageError: nobody is there to be asked, or the answer is no.
-    """
-    from inference_forge.cli.approval import approve  # noqa: PLC0415
-    from inference_forge.cli.bench_lines import expected_lines  # noqa: PLC0415
-
-    approve(
-        expected_lines(cost),
-        notices,
-        settings,
-        is_approved=is_approved,
-        fewer="--reps 1 and --tickets N ask about fewer",
-    )
+    is_any = any(report.measured.values())
+    finish(report.stop, shown="what was measured before is shown" if is_any else "")
 
 
 _NOT_OFFERED: Final = CLASSIFY_ONLY | {

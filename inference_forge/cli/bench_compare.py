@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from dataclasses import asdict
 from typing import TYPE_CHECKING, Annotated, Final
 
@@ -45,12 +44,12 @@ def compare(
     ] = False,
 ) -> None:
     """Say what changed between two reports, and what may be chance."""
+    from inference_forge.cli.measuring import show_json  # noqa: PLC0415
     from inference_forge.jobs.bench.comparing import compare_files  # noqa: PLC0415
 
     found = compare_files(before, after)
     if as_json:
-        for line in json.dumps(asdict(found), indent=2).splitlines():
-            show(line)
+        show_json(asdict(found))
         return
     for line in _lines(found):
         show(line)

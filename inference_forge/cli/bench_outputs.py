@@ -14,6 +14,7 @@ from inference_forge.adapters.charts import check_chart_target, write_chart
 from inference_forge.adapters.sinks.opening import is_same_file
 from inference_forge.adapters.whole_file import check_writable, write_whole
 from inference_forge.cli.bench_lines import report_lines
+from inference_forge.cli.measuring import show_json
 from inference_forge.cli.streams import say, show, show_styled
 from inference_forge.core.bench.charts import charts
 from inference_forge.errors import OutputError, SettingsError
@@ -99,9 +100,10 @@ class Outputs:
         Raises:
             OutputError: it cannot be written.
         """
-        if self.as_json or self.as_csv:
-            text = _json(report) if self.as_json else report.as_csv()
-            for line in text.splitlines():
+        if self.as_json:
+            show_json(report.as_json())
+        elif self.as_csv:
+            for line in report.as_csv().splitlines():
                 show(line)
         else:
             is_terminal = sys.stdout is not None and sys.stdout.isatty()

@@ -2,27 +2,20 @@
 
 from __future__ import annotations
 
-import json
 import os
 import sys
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import Annotated, Any
 
 import typer
 
 from inference_forge.cli.classify import binary_stdin
-from inference_forge.cli.debugging import hide_learned, is_debug, redaction, show_error
+from inference_forge.cli.debugging import hide_learned, is_debug, redaction
 from inference_forge.cli.eval_options import assignments
 from inference_forge.cli.failing import reports_errors
 from inference_forge.cli.loading import load_surroundings
 from inference_forge.cli.options import CLASSIFY_ONLY, with_settings
-from inference_forge.cli.streams import say, show
-from inference_forge.errors import Interrupted
+from inference_forge.cli.streams import show
 from inference_forge.settings import specs
-
-if TYPE_CHECKING:
-    from inference_forge.app import Notices
-    from inference_forge.jobs.tune import Forecast
-    from inference_forge.settings import Settings
 
 
 def _tune(
@@ -90,8 +83,11 @@ def _tune(
     """
     # The pipeline and what it imports take a while to load: --help does without.
     from inference_forge.app import Notices  # noqa: PLC0415
+    from inference_forge.cli.measuring import approve, finish, show_json  # noqa: PLC0415
+    from inference_forge.cli.tuning import forecast_lines, report_lines  # noqa: PLC0415
     from inference_forge.cli.watching import watcher_for  # noqa: PLC0415
     from inference_forge.jobs.tune import TuneJob, pack_sizes, run_tune  # noqa: PLC0415
+    from inference_forge.jobs.tune.as_json import as_json as data_of  # noqa: PLC0415
 
     notices = Notices()
     loaded, places = load_surroundings(flags, notices.warn)
@@ -104,7 +100,13 @@ def _tune(
         places=places,
         stdin=binary_stdin(),
         watch=lambda name, tally: watcher_for(settings, tally, name, redact),
-        approve=lambda cost: _approve(cost, notices, settings, is_approved=is_approved),
+        approve=lambda cost: approve(
+            forecast_lines(cost),
+            notices,
+            settings,
+            is_approved=is_approved,
+            fewer="--sample N asks about fewer",
+        ),
         notices=notices,
         sample=sample,
         seed=seed,
@@ -117,43 +119,12 @@ def _tune(
     hide_learned(job.secrets)
     report = run_tune(job)
     if as_json:
-        from inference_forge.jobs.tune.as_json import as_json as data_of  # noqa: PLC0415
-
-        for line in json.dumps(data_of(report), indent=2).splitlines():
-            show(line)
+        show_json(data_of(report))
     else:
-        from inference_forge.cli.tuning import report_lines  # noqa: PLC0415
-
         for line in report_lines(report):
             show(line)
-    if report.stop is not None:
-        show_error(report.stop)
-        reason = str(report.stop).rstrip(".")
-        begin = "" if isinstance(report.stop, Interrupted) else "stopped: "
-        say(f"{begin}{reason}; what was measured before is shown{_kept(settings)}")
-    raise typer.Exit(report.exit_code)
-
-
-def _kept(settings: Settings) -> str:
-    return ", and the first single answers are cached" if settings.cache else ""
-
-
-def _approve(cost: Forecast, notices: Notices, settings: Settings, *, is_approved: bool) -> None:
-    """Show what was found in the input and what it will cost, and ask.
-
-    Raises:
-        UsageError: nobody is there to be asked, or the answer is no.
-    """
-    from inference_forge.cli.approval import approve  # noqa: PLC0415
-    from inference_forge.cli.tuning import forecast_lines  # noqa: PLC0415
-
-    approve(
-        forecast_lines(cost),
-        notices,
-        settings,
-        is_approved=is_approved,
-        fewer="--sample N asks about fewer",
-    )
+    kept = ", and the first single answers are cached" if settings.cache else ""
+    finish(report.stop, shown=f"what was measured before is shown{kept}" if report.rows else "")
 
 
 tune = with_settings(

@@ -223,6 +223,9 @@ def test_a_real_provider_is_asked_when_the_answer_is_yes() -> None:
     code, shown = on_terminal(*quick, typed=b"y\n", environ={"FORGE_PROGRESS": "plain"})
     assert code == 6
     assert "--- sweep, x, single: warm-up, not counted" in shown
+    assert "nothing was measured" in shown
+    assert "what was measured before" not in shown
+    assert "not counted: " not in shown
 
 
 def runs() -> list[dict[str, Any]]:

@@ -1,20 +1,23 @@
-"""Asking whether what a measurement costs may be spent."""
+"""What the commands that measure have in common: asking before they spend, and their end."""
 
 from __future__ import annotations
 
+import json
 import sys
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NoReturn
 
 import typer
 
+from inference_forge.cli.debugging import show_error
 from inference_forge.cli.display import NoticeLines, notice_of
-from inference_forge.cli.streams import say, tolerated
-from inference_forge.errors import UsageError
+from inference_forge.cli.streams import say, show, tolerated
+from inference_forge.errors import Interrupted, UsageError
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from inference_forge.app import Notices
+    from inference_forge.errors import ForgeError
     from inference_forge.settings import Settings
 
 
@@ -50,3 +53,27 @@ def approve(
         typer.echo("forge: go on? [y/N] ", nl=False, err=True)
     if sys.stdin.readline().strip().lower() not in {"y", "yes"}:
         raise UsageError("nothing was sent")
+
+
+def show_json(data: object) -> None:
+    """Print a report as one JSON object."""
+    for line in json.dumps(data, indent=2).splitlines():
+        show(line)
+
+
+def finish(stop: ForgeError | None, *, shown: str) -> NoReturn:
+    """End a command after its report was shown.
+
+    Arguments:
+        stop: what ended it early; None when nothing did.
+        shown: what became of what was measured before that; empty for nothing.
+
+    Raises:
+        typer.Exit: always, with the exit code.
+    """
+    if stop is None:
+        raise typer.Exit(0)
+    show_error(stop)
+    begin = "" if isinstance(stop, Interrupted) else "stopped: "
+    say(f"{begin}{str(stop).rstrip('.')}" + (f"; {shown}" if shown else ""))
+    raise typer.Exit(stop.exit_code)
