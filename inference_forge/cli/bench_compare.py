@@ -56,7 +56,10 @@ def compare(
 
 
 def _lines(found: Comparison) -> list[str]:
-    lines: list[str] = []
+    lines = [
+        f"not alike: {each.name} {_said(each.before)} -> {_said(each.after)}"
+        for each in found.circumstances
+    ]
     for each in found.cells:
         lines.append(_named(each.cell, each.model_before))
         shown = [change for change in each.changes if change.name in _SHOWN]
@@ -66,6 +69,10 @@ def _lines(found: Comparison) -> list[str]:
             names = ", ".join(_named(cell, cell.model) for cell in cells)
             lines.append(f"only {where}: {names}")
     return lines
+
+
+def _said(value: str | int | None) -> str:
+    return "-" if value is None else str(value)
 
 
 def _named(cell: Cell, model_before: str) -> str:

@@ -568,6 +568,21 @@ def test_a_comparison_tells_what_is_no_chance(tmp_path: Path) -> None:
     assert back["tickets_per_s"].is_better is True
 
 
+def test_a_comparison_tells_what_was_not_alike(tmp_path: Path) -> None:
+    """Another simulation, other tickets: the figures may differ for that."""
+    names = [str(tmp_path / name) for name in ("a.json", "b.json")]
+    for name, latency, tickets in zip(names, ("1s", "2s"), (10, 20), strict=True):
+        request = single(repetitions=1, tickets=tickets)
+        report = Benched(request, steady(f"latency={latency}")).report()
+        Path(name).write_text(json.dumps(report.as_json()), encoding="utf-8")
+    found = compare_files(*names)
+    assert [(each.name, each.before, each.after) for each in found.circumstances] == [
+        ("simulation", "latency=1s", "latency=2s"),
+        ("tickets", 10, 20),
+    ]
+    assert compare_files(names[0], names[0]).circumstances == ()
+
+
 def test_only_reports_with_something_in_common_are_compared(tmp_path: Path) -> None:
     """Anything else is told by name."""
     one = saved(tmp_path / "a.json", "latency=1s")

@@ -4,16 +4,13 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Final, Literal
+from typing import Annotated, Final, Literal
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
 from inference_forge.core.bench.cells import METRICS, Cell, Figures, Measured, Shape
 from inference_forge.core.bench.estimates import Estimate, difference
 from inference_forge.errors import InputError, UsageError
-
-if TYPE_CHECKING:
-    from collections.abc import Sequence
 
 _MAX_BYTES: Final = 50_000_000
 
@@ -57,6 +54,7 @@ class _Saved(BaseModel):
     model_config = ConfigDict(extra="ignore", frozen=True)
 
     format: Literal["forge-bench/1"]
+    setting: dict[str, str | int | None] = Field(default_factory=dict)
     cells: list[_SavedCell]
 
 
@@ -95,15 +93,26 @@ class ComparedCell:
 
 
 @dataclass(frozen=True, slots=True)
+class Circumstance:
+    """What was not alike in two benches, beside the cells; None where it is not said."""
+
+    name: str
+    before: str | int | None
+    after: str | int | None
+
+
+@dataclass(frozen=True, slots=True)
 class Comparison:
     """What two reports say of each other.
 
     Attributes:
+        circumstances: in which they differ, so that figures may differ for that.
         cells: in both.
         only_before: cells that the second does not have.
         only_after: cells that the first does not have.
     """
 
+    circumstances: tuple[Circumstance, ...]
     cells: tuple[ComparedCell, ...]
     only_before: tuple[Cell, ...]
     only_after: tuple[Cell, ...]
@@ -119,7 +128,8 @@ def compare_files(before: str, after: str) -> Comparison:
         UsageError: a file is no report, or the two have no cell in common.
         InputError: a file cannot be read.
     """
-    first, second = _read(before), _read(after)
+    saved = _read(before), _read(after)
+    first, second = ([c.measured() for c in each.cells if c.repetitions] for each in saved)
     models = ({each.cell.model for each in side} for side in (first, second))
     by_model = any(len(names) > 1 for names in models)
     others = {_key(each.cell, by_model=by_model): each for each in second}
@@ -136,7 +146,16 @@ def compare_files(before: str, after: str) -> Comparison:
             "concurrency and models in both"
         )
     left = tuple(other.cell for other in others.values())
-    return Comparison(tuple(found), tuple(only_before), left)
+    old, new = (each.setting for each in saved)
+    circumstances = tuple(
+        Circumstance(name, old.get(name), new.get(name))
+        for name in _CIRCUMSTANCES
+        if old.get(name) != new.get(name)
+    )
+    return Comparison(circumstances, tuple(found), tuple(only_before), left)
+
+
+_CIRCUMSTANCES: Final = ("provider", "simulation", "tickets_from", "tickets", "warmup")
 
 
 def _changes(before: Measured, after: Measured) -> tuple[Change, ...]:
@@ -165,7 +184,7 @@ def _key(cell: Cell, *, by_model: bool) -> tuple[object, ...]:
     return (*how, *load, cell.model if by_model else "")
 
 
-def _read(name: str) -> Sequence[Measured]:
+def _read(name: str) -> _Saved:
     path = Path(name)
     try:
         if path.stat().st_size > _MAX_BYTES:
@@ -174,7 +193,7 @@ def _read(name: str) -> Sequence[Measured]:
     except OSError as exc:
         raise InputError(f"cannot be read: {exc.strerror}", path=name) from exc
     try:
-        saved = _Saved.model_validate_json(data)
+        return _Saved.model_validate_json(data)
     except ValidationError as exc:
         first = exc.errors()[0]
         where = ".".join(map(str, first["loc"])) or "the beginning"
@@ -182,4 +201,3 @@ def _read(name: str) -> Sequence[Measured]:
             f"{name}: is no report of forge bench (at {where}: {first['msg']}); --save NAME.json "
             "and --json write one"
         ) from None
-    return [cell.measured() for cell in saved.cells if cell.repetitions]
