@@ -16,7 +16,7 @@ from inference_forge.cli.failing import reports_errors
 from inference_forge.cli.help_pages import Group
 from inference_forge.cli.loading import load_surroundings
 from inference_forge.cli.options import CLASSIFY_ONLY, with_settings
-from inference_forge.errors import OutputError
+from inference_forge.errors import OutputError, SettingsError
 from inference_forge.settings import specs
 
 if TYPE_CHECKING:
@@ -162,6 +162,7 @@ def _bench(
     )
 
     is_number = tickets.isascii() and tickets.isdecimal()
+    is_sampled = not is_number or (gold is not None and not _is_given(ctx, "tickets"))
     request = BenchRequest(
         shapes=shapes(shape),
         batch_sizes=numbers(batch_sizes, "--batch-sizes", 1, 10_000),
@@ -172,11 +173,12 @@ def _bench(
         words=numbers(words, "--words", 6, 5_000),
         repetitions=repetitions,
         warmup=warmup,
-        tickets=numbers(tickets, "--tickets", 1, 100_000)[0] if is_number else sample,
+        tickets=sample if is_sampled else numbers(tickets, "--tickets", 1, 100_000)[0],
         file=None if is_number else tickets,
         gold=gold,
         seed=seed,
     )
+    _check_used(ctx, request)
     outputs = Outputs(
         as_json=as_json,
         as_csv=as_csv,
@@ -185,6 +187,32 @@ def _bench(
     )
     outputs.check([request.file, request.gold])
     _run(request, flags, outputs, is_approved=is_approved)
+
+
+def _check_used(ctx: typer.Context, request: BenchRequest) -> None:
+    """Refuse options that would change nothing: whoever gives them expects something else.
+
+    Raises:
+        SettingsError: there is one.
+    """
+    uses = {
+        "queues": ("--queues", "--shape burst", "burst" in request.shapes),
+        "words": ("--words", "--shape length", "length" in request.shapes),
+        "batch_sizes": (
+            "--batch-sizes",
+            "--shape sweep",
+            "sweep" in request.shapes or request.pack,
+        ),
+        "sample": ("--sample", "--tickets FILE or --gold", request.file or request.gold),
+    }
+    for name, (flag, needed, is_used) in uses.items():
+        if not is_used and _is_given(ctx, name):
+            raise SettingsError(f"{flag} changes nothing without {needed}")
+
+
+def _is_given(ctx: typer.Context, name: str) -> bool:
+    source = ctx.get_parameter_source(name)
+    return source is not None and source.name == "COMMANDLINE"
 
 
 def _run(

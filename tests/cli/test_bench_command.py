@@ -71,6 +71,17 @@ def test_reports_are_kept_drawn_and_compared(isolated: Path) -> None:
     assert compared.code == 0
     assert "sweep, simulated, single, 10 in flight" in compared.out.decode()
     assert "better" not in compared.out.decode()
+    assert "not alike" not in compared.out.decode()
+    old = (isolated / "a.json").read_text(encoding="utf-8")
+    (isolated / "old.json").write_text(
+        old.replace('"latency=10ms"', "null").replace('"warmup": null', '"warmup": 3'),
+        encoding="utf-8",
+    )
+    unlike = forge("bench", "compare", "old.json", "a.json").out.decode().splitlines()
+    assert unlike[:2] == [
+        "not alike: simulation - -> latency=10ms",
+        "not alike: warmup 3 -> -",
+    ]
     as_json = json.loads(forge("bench", "compare", "a.json", "a.json", "--json").out)
     assert len(as_json["cells"]) == 5
     broken = forge("bench", "compare", "a.json", "b.csv")
@@ -105,6 +116,10 @@ def test_a_real_provider_is_not_asked_unasked() -> None:
         (("--tickets", "missing.csv"), "missing.csv"),
         (("--provider", "local"), "nothing to measure about the built-in baseline"),
         (("--pack", "--batch-sizes", "1000"), "too many for one request"),
+        (("--queues", "5"), "--queues changes nothing without --shape burst"),
+        (("--words", "50"), "--words changes nothing without --shape length"),
+        (("--shape", "ladder", "--batch-sizes", "5"), "--batch-sizes changes nothing without"),
+        (("--sample", "5", "--tickets", "9"), "--sample changes nothing without --tickets FILE"),
     ],
 )
 def test_mistakes_are_told_before_anything_is_measured(options: tuple[str, ...], told: str) -> None:
@@ -135,6 +150,23 @@ def test_the_tickets_are_not_overwritten(isolated: Path, flag: str) -> None:
     assert drawn.code == 2
     assert "--plot: mine.svg would overwrite the tickets" in drawn.err
     assert (isolated / "mine.svg").read_bytes() == before
+
+
+def test_a_sample_of_the_gold_is_asked_about(isolated: Path) -> None:
+    """As of other tickets; --tickets N says the same."""
+    rows = "".join(f"printer {n} is on fire,billing\n" for n in range(20))
+    (isolated / "gold.csv").write_text(f"text,category\n{rows}", encoding="utf-8")
+    for options in (
+        ("--sample", "3"),
+        ("--tickets", "3"),
+        ("--tickets", "gold.csv", "--sample", "3"),
+    ):
+        done = forge(
+            "bench", *FAST, "--gold", "gold.csv", "--reps", "1", "--batch-sizes", "1", "--warmup",
+            "0", "--json", *options,
+        )  # fmt: skip
+        data = json.loads(done.out)
+        assert (data["spent"]["requests"], data["setting"]["tickets"]) == (3, 3)
 
 
 def test_an_interrupt_shows_and_keeps_what_was_measured(isolated: Path) -> None:
