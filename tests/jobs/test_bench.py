@@ -38,7 +38,7 @@ from inference_forge.jobs.bench.request import (
 )
 from inference_forge.jobs.bench.run import Inline, report_of
 from inference_forge.jobs.bench.subject import EMBEDDED, Subject, open_subject
-from inference_forge.settings import load_settings
+from inference_forge.settings import Order, load_settings
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
@@ -703,3 +703,56 @@ def test_too_few_tickets_for_a_cell_are_told() -> None:
         "a repetition has 100 tickets, so there are never more in flight"
     ]
     assert Benched(single(concurrency=(101,), shapes=(Shape.LADDER,))).told("few_in_flight") == []
+
+
+@pytest.mark.parametrize("text", ["9" * 5_000, "\N{ARABIC-INDIC DIGIT THREE}"])
+def test_numbers_that_no_cell_shows_so_are_refused(text: str) -> None:
+    """Longer than Python reads, or of other digits."""
+    with pytest.raises(SettingsError, match="does not fit"):
+        numbers(text, "--reps", 1, 10**9)
+
+
+def test_what_a_bench_decides_is_not_taken_from_the_settings() -> None:
+    """Answers are not held back for their order, and no cell is packed but those that say so."""
+    wanted = {"pack": True, "order": "input", "publish_partial": True, "output": "x.csv"}
+    settings = Benched(single(), {**steady(""), **wanted}).subject.settings
+    assert settings.order is Order.COMPLETION
+    assert not settings.pack
+    assert not settings.publish_partial
+    assert (settings.output, settings.failures, settings.sample) == (None, None, None)
+
+
+def test_the_fallback_is_not_asked() -> None:
+    """Figures of two models would be mixed."""
+    told = Benched(single(), steady("", fallback_model="other")).told("no_fallback")
+    assert told == ["the fallback is not asked: one model a cell"]
+    assert Benched(single(), steady("")).told("no_fallback") == []
+
+
+def test_nothing_is_begun_after_a_stop() -> None:
+    """Neither a warm-up nor a repetition."""
+    request = BenchRequest(batch_sizes=(1, 2), concurrency=(10,), pack=False, repetitions=3)
+    in_warmup = Benched(request, steady("latency=10s"), stop_after_s=1)
+    in_warmup.report()
+    assert len(in_warmup.headings) == 1
+    later = Benched(replace(request, warmup=0), steady("latency=10s"), stop_after_s=101)
+    later.report()
+    assert len(later.headings) == 2
+    assert not any("warm-up" in heading for heading in later.headings)
+
+
+def test_the_warm_up_is_no_longer_than_a_repetition() -> None:
+    """Five tickets are not preceded by thirty-two."""
+    request = single(concurrency=(32,), tickets=5, repetitions=1)
+    benched = Benched(request, steady("latency=1s"))
+    assert benched.report().spent.requests == 10
+    assert expected(benched.subject, request).requests == 10
+
+
+def test_latencies_are_of_answers() -> None:
+    """An error that came late is no answer that came late."""
+    request = single(repetitions=1, concurrency=(5,), tickets=40)
+    benched = Benched(request, steady("latency=1s,error-rate=20%,error-latency=9s,seed=1"))
+    found = only(benched.report())
+    assert (found.mean("retries") or 0) > 2
+    assert found.mean("latency_p99_s") == pytest.approx(1)
