@@ -756,3 +756,18 @@ def test_latencies_are_of_answers() -> None:
     found = only(benched.report())
     assert (found.mean("retries") or 0) > 2
     assert found.mean("latency_p99_s") == pytest.approx(1)
+
+
+def test_the_expected_time_is_that_of_the_narrowest_limit() -> None:
+    """Tokens, an interval between requests, or the longest of requests that are all in flight."""
+    request = single(repetitions=1, warmup=0, tickets=10)
+    limits = ({"tpm": 60}, {"min_interval_ms": 60_000.0}, {})
+    tokens, interval, free = (
+        expected(Benched(request, steady("", **limit)).subject, request) for limit in limits
+    )
+    assert tokens.time_s == pytest.approx(tokens.tokens)
+    assert interval.time_s == pytest.approx(600)
+    assert not tokens.is_time_guessed
+    assert free.is_time_guessed
+    wide = replace(request, concurrency=(1_000,))
+    assert expected(Benched(wide, steady("")).subject, wide).time_s > 1

@@ -89,7 +89,7 @@ def _look(points: list[Spec]) -> Spec:
     if by_owner or len(owners) == 1:
         return {"color": color}
     dash: Spec = {"field": "whose", "type": "nominal", "title": None, "sort": None}
-    dash["legend"] = {"symbolType": "stroke", "symbolSize": 400}
+    dash["legend"] = {"symbolType": "stroke", "symbolSize": 400, "symbolStrokeColor": "#555"}
     return {"color": color, "strokeDash": dash}
 
 
@@ -105,9 +105,11 @@ def _figures(x: Spec, y: Spec, look: Spec) -> list[Spec]:
     # Bands of many lines would hide all.
     return [
         *([] if "strokeDash" in look else [areas]),
+        {"mark": {"type": "line"}, "encoding": {"x": x, "y": y, **look}},
         {
-            "mark": {"type": "line", "point": {"size": 50, "filled": True}},
-            "encoding": {"x": x, "y": y, **look, "tooltip": tooltip},
+            # Of their own: points in the mark of lines leave the dashes out of the legend.
+            "mark": {"type": "point", "filled": True, "size": 50, "opacity": 1},
+            "encoding": {"x": x, "y": y, "color": look["color"], "tooltip": tooltip},
         },
     ]
 

@@ -189,7 +189,7 @@ def test_a_ladder_shows_its_knee_and_names_models() -> None:
         "throughput",
     }
     without = spec_of(cells(Shape.LADDER, latency_mean_s=None))["vconcat"][0]["layer"]
-    assert len(without) == 2
+    assert len(without) == 3
 
 
 def test_what_was_not_measured_is_no_point() -> None:
