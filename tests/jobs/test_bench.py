@@ -702,7 +702,8 @@ def test_too_few_tickets_for_a_cell_are_told() -> None:
     assert Benched(single(concurrency=(101,))).told("few_in_flight") == [
         "a repetition has 100 tickets, so there are never more in flight"
     ]
-    assert Benched(single(concurrency=(101,), shapes=(Shape.LADDER,))).told("few_in_flight") == []
+    ladder = single(concurrency=(1,), shapes=(Shape.LADDER,), batch_sizes=(50,), pack=True)
+    assert Benched(ladder).told("small_packs 50") == []
 
 
 @pytest.mark.parametrize("text", ["9" * 5_000, "\N{ARABIC-INDIC DIGIT THREE}"])
