@@ -138,7 +138,11 @@ def _drawn(
     out = io.StringIO()
     # As wide as it takes: what is too wide is left out by column, not cut.
     console = Console(
-        file=out, width=1_000, force_terminal=is_coloured, color_system="standard", highlight=False
+        file=out,
+        width=1_000,
+        force_terminal=is_coloured,
+        color_system="standard" if is_coloured else None,
+        highlight=False,
     )
     console.print(table)
     return [line.rstrip() for line in out.getvalue().splitlines()]

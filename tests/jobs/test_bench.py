@@ -568,6 +568,15 @@ def test_a_comparison_tells_what_is_no_chance(tmp_path: Path) -> None:
     assert back["tickets_per_s"].is_better is True
 
 
+def test_a_file_too_large_for_a_report_is_not_read(tmp_path: Path) -> None:
+    """Somebody named the wrong one."""
+    large = tmp_path / "large.json"
+    with large.open("wb") as file:
+        file.truncate(50_000_001)
+    with pytest.raises(UsageError, match="too large for the report"):
+        compare_files(str(large), str(large))
+
+
 def test_a_comparison_tells_what_was_not_alike(tmp_path: Path) -> None:
     """Another simulation, other tickets: the figures may differ for that."""
     names = [str(tmp_path / name) for name in ("a.json", "b.json")]
