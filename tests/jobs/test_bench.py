@@ -38,6 +38,7 @@ from inference_forge.jobs.bench.request import (
 )
 from inference_forge.jobs.bench.run import Inline, report_of
 from inference_forge.jobs.bench.subject import EMBEDDED, Subject, open_subject
+from inference_forge.jobs.bench.tickets import is_right
 from inference_forge.settings import Order, load_settings
 
 if TYPE_CHECKING:
@@ -781,3 +782,34 @@ def test_the_expected_time_is_that_of_the_narrowest_limit() -> None:
     assert free.is_time_guessed
     wide = replace(request, concurrency=(1_000,))
     assert expected(Benched(wide, steady("")).subject, wide).time_s > 1
+
+
+def test_a_failure_has_no_label_right() -> None:
+    """Not even where the answer would have been blank."""
+    assert not is_right(None, {})
+    assert is_right({"category": "Billing "}, {"category": "billing"})
+
+
+def test_blank_labels_are_none(tmp_path: Path) -> None:
+    """A ticket whose labels are all blank is not judged."""
+    gold = tmp_path / "gold.csv"
+    gold.write_text("text,category,priority\na, ,\nb,billing, \n", encoding="utf-8")
+    assert Benched(single(gold=str(gold)), steady("")).subject.gold == {
+        "b": {"category": "billing"}
+    }
+
+
+def test_cells_are_matched_by_model_and_only_if_measured(tmp_path: Path) -> None:
+    """Where a report has several models; a cell without a repetition has nothing to compare."""
+    report = Benched(single(models=("a", "b"), repetitions=1), steady("latency=1s")).report()
+    data = report.as_json()
+    (tmp_path / "a.json").write_text(json.dumps(data), encoding="utf-8")
+    found = compare_files(str(tmp_path / "a.json"), str(tmp_path / "a.json"))
+    assert [(each.model_before, each.cell.model) for each in found.cells] == [
+        ("a", "a"),
+        ("b", "b"),
+    ]
+    data["cells"][1]["repetitions"] = []
+    (tmp_path / "b.json").write_text(json.dumps(data), encoding="utf-8")
+    found = compare_files(str(tmp_path / "b.json"), str(tmp_path / "b.json"))
+    assert [each.cell.model for each in found.cells] == ["a"]
