@@ -183,16 +183,15 @@ def statistics_lines(statistics: Statistics) -> list[str]:
     silent = (("hung", statistics.hung), ("reset", statistics.reset))
     statuses += [f"{name} {count:,}" for name, count in silent if count]
     tokens = statistics.prompt_tokens + statistics.completion_tokens
+    requests = f"{statistics.repeated_requests:,} requests"
+    needless = f"{statistics.needless_requests:,}"
     rows = [
         (
             "requests",
             f"{statistics.requests:,}" + (f" ({', '.join(statuses)})" if statuses else ""),
         ),
         ("texts", f"{statistics.distinct_texts:,}"),
-        (
-            "repeated",
-            f"{statistics.repeated_requests:,} requests, {statistics.repeated_answers:,} answers",
-        ),
+        ("repeated", f"{requests} ({needless} needless), {statistics.repeated_answers:,} answers"),
         ("throttled", f"{statistics.throttled:,}"),
         ("malformed", f"{statistics.malformed:,}"),
         ("tokens", f"{tokens:,} ({statistics.prompt_tokens:,} in)"),

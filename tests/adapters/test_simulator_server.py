@@ -194,6 +194,20 @@ async def test_a_hanging_request_ends_when_the_client_leaves() -> None:
         assert (await figures(client))["hung"] == 1
 
 
+async def test_a_good_answer_is_asked_for_again_in_vain() -> None:
+    """That is told, and not of an answer that its client did not wait for."""
+    async with serving(latency_s=0.2) as server, http(server) as client:
+        with pytest.raises(httpx.ReadTimeout):
+            await client.post(PATH, content=chat("x"), timeout=httpx.Timeout(5, read=0.05))
+        await until(lambda: in_flight(server) == 0)
+        needless = []
+        for _ in range(3):
+            assert (await client.post(PATH, content=chat("x"))).status_code == 200
+            await until(lambda: in_flight(server) == 0)
+            needless.append((await figures(client))["needless_requests"])
+        assert needless == [0, 1, 2]
+
+
 async def test_a_client_that_leaves_a_stream_is_noticed() -> None:
     """Between two pieces."""
     async with serving(s_per_output_token=0.2) as server:

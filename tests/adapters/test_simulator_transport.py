@@ -107,6 +107,19 @@ async def test_a_stream_comes_piece_by_piece() -> None:
         assert arrivals == sorted(arrivals)
 
 
+@pytest.mark.parametrize("stream", [False, True])
+async def test_what_was_not_waited_for_is_asked_again_with_reason(stream: bool) -> None:
+    """Only what comes after a whole answer is needless."""
+    body = chat("x", stream=stream)
+    patience = httpx.Timeout(None, read=1.0)
+    async with client(latency_s=3.0, s_per_output_token=3.0) as http:
+        with pytest.raises(httpx.ReadTimeout):
+            await http.post(PATH, content=body, timeout=patience)
+        for needless in (0, 1):
+            await http.post(PATH, content=body)
+            assert figures(http).needless_requests == needless
+
+
 async def test_repr_shows_the_requests() -> None:
     """For debugging."""
     async with client() as http:

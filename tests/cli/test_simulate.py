@@ -185,7 +185,7 @@ def test_help_tells_every_option_and_its_default() -> None:
 
 def test_figures_of_nothing_are_short() -> None:
     """No statuses and no latency without requests."""
-    nothing = Statistics(0, {}, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, None, None)
+    nothing = Statistics(0, {}, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, None, None)
     lines = statistics_lines(nothing)
     assert lines[0] == "requests    0"
     assert not any(line.startswith("latency") for line in lines)

@@ -57,14 +57,15 @@ class Connection:
     Arguments:
         stream: the connection; closed at the end.
         decide: returns what to do with a request.
-        finished: called once for each decision when it was carried out or the client left.
+        finished: called once for each decision when it was carried out or the client left, with
+            whether the client was handed all of it.
     """
 
     def __init__(
         self,
         stream: SocketStream,
         decide: Callable[[Received], Scripted],
-        finished: Callable[[Scripted], None],
+        finished: Callable[[Scripted, bool], None],
     ) -> None:
         self._stream = stream
         self._decide = decide
@@ -104,11 +105,12 @@ class Connection:
             return False
         self._is_idle = False
         scripted = self._decide(request)
+        is_told = False
         try:
             is_told = await self._carry_out(scripted)
         finally:
             self._is_idle = True
-            self._finished(scripted)
+            self._finished(scripted, is_told)
         if not is_told:
             return False
         return self._http.our_state is h11.DONE or await self._part()

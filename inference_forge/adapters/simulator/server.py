@@ -172,6 +172,7 @@ class SimulatorServer:
                     self._clock(),
                 )
 
-    def _finished(self, scripted: Scripted) -> None:
+    def _finished(self, scripted: Scripted, is_delivered: bool) -> None:
         if scripted.number != _CONTROL:
-            self._upstream.finished(scripted.number, self._clock())
+            now = self._clock()
+            self._upstream.finished(scripted.number, now, is_delivered=is_delivered)

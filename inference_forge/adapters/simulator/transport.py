@@ -57,15 +57,16 @@ class SimulatedTransport(httpx.AsyncBaseTransport):
         scripted = self.upstream.handle(
             request.method, request.url.path, request.headers, body, self._clock()
         )
-        is_streamed = False
+        is_streamed = is_whole = False
         try:
             await _wait(math.inf if scripted.hangs else scripted.delay_s, request)
             if scripted.resets and not scripted.chunks:
                 raise httpx.ReadError("simulated: connection reset", request=request)
-            is_streamed = bool(scripted.chunks)
+            is_streamed, is_whole = bool(scripted.chunks), True
         finally:
             if not is_streamed:
-                self.upstream.finished(scripted.number, self._clock())
+                now = self._clock()
+                self.upstream.finished(scripted.number, now, is_delivered=is_whole)
         if is_streamed:
             stream = _Events(self.upstream, self._clock, scripted, request)
             return httpx.Response(scripted.status, headers=scripted.headers, stream=stream)
@@ -86,6 +87,7 @@ class _Events(httpx.AsyncByteStream):
         self._clock = clock
         self._scripted = scripted
         self._request = request
+        self._is_whole = False
 
     async def __aiter__(self) -> AsyncIterator[bytes]:
         for chunk in self._scripted.chunks:
@@ -93,9 +95,11 @@ class _Events(httpx.AsyncByteStream):
             yield chunk.data
         if self._scripted.resets:
             raise httpx.ReadError("simulated: connection reset", request=self._request)
+        self._is_whole = True
 
     async def aclose(self) -> None:
-        self._upstream.finished(self._scripted.number, self._clock())
+        now = self._clock()
+        self._upstream.finished(self._scripted.number, now, is_delivered=self._is_whole)
 
 
 async def _wait(delay_s: float, request: httpx.Request) -> None:

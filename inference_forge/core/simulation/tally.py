@@ -32,6 +32,8 @@ class Statistics:
         distinct_texts: different texts that were asked about.
         repeated_requests: requests about a text that was asked before, retries included.
         repeated_answers: answers about a text that was answered before: paid twice.
+        needless_requests: requests that came after the client was handed a whole answer about the
+            same text, one that kept to the form: it had what it asked for.
         in_flight: requests under way now.
         max_in_flight: most at once.
         latency_p50_s: median seconds from the request to the end of its response, 1 % off at
@@ -50,6 +52,7 @@ class Statistics:
     distinct_texts: int
     repeated_requests: int
     repeated_answers: int
+    needless_requests: int
     in_flight: int
     max_in_flight: int
     latency_p50_s: float | None
@@ -72,6 +75,7 @@ class Tally:
         self._counts: Counter[str] = Counter()
         self._asked: dict[bytes, int] = {}
         self._answered: set[bytes] = set()
+        self._delivered: set[bytes] = set()
         self._latency_s = Quantiles()
 
     def asks(self, key: bytes) -> int:
@@ -87,6 +91,7 @@ class Tally:
         """Count a request that can be read."""
         if key in self._asked:
             self._counts["repeated_requests"] += 1
+            self._counts["needless_requests"] += key in self._delivered
             return
         self._asked[key] = 0
         self._distinct += 1
@@ -94,6 +99,7 @@ class Tally:
             oldest = next(iter(self._asked))
             del self._asked[oldest]
             self._answered.discard(oldest)
+            self._delivered.discard(oldest)
 
     def count_ask(self, key: bytes) -> None:
         """Count a request that came as far as to a model."""
@@ -117,6 +123,11 @@ class Tally:
         self._counts["prompt_tokens"] += reply.prompt_tokens
         self._counts["completion_tokens"] += reply.completion_tokens
 
+    def count_delivery(self, key: bytes) -> None:
+        """Count a good answer that its client was handed."""
+        if key in self._asked:
+            self._delivered.add(key)
+
     def count_end(self, latency_s: float) -> None:
         """Count how long a request took."""
         self._latency_s.add(latency_s)
@@ -136,6 +147,7 @@ class Tally:
             distinct_texts=self._distinct,
             repeated_requests=counts["repeated_requests"],
             repeated_answers=counts["repeated_answers"],
+            needless_requests=counts["needless_requests"],
             in_flight=in_flight,
             max_in_flight=self.max_in_flight,
             latency_p50_s=self._latency_s.quantile(0.5),

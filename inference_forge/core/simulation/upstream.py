@@ -85,19 +85,24 @@ class SimulatedUpstream:
         self._tally = Tally(self._max_texts)
         self._open: dict[int, float] = {}
         self._working: set[int] = set()
+        self._good: dict[int, bytes] = {}
 
     def statistics(self) -> Statistics:
         """Return the figures since the start or the last reset."""
         return self._tally.statistics(len(self._open))
 
-    def finished(self, number: int, now: float) -> None:
+    def finished(self, number: int, now: float, *, is_delivered: bool = True) -> None:
         """Take note that a request is over, answered or not; idempotent.
 
         Arguments:
             number: `Scripted.number`.
             now: seconds on the same clock as for `handle`.
+            is_delivered: False when the client left before it had all.
         """
         self._working.discard(number)
+        key = self._good.pop(number, None)
+        if key is not None and is_delivered:
+            self._tally.count_delivery(key)
         started = self._open.pop(number, None)
         if started is not None:
             self._tally.count_end(max(0.0, now - started))
@@ -250,6 +255,8 @@ class SimulatedUpstream:
         is_malformed = admitted.fault is Fault.MALFORMED
         self._tally.count_status(200)
         self._tally.count_answer(admitted.key, admitted.reply, is_malformed=is_malformed)
+        if not is_malformed and admitted.reply.finish == "stop":
+            self._good[self._number] = admitted.key
 
     def _refused(self, refused: Refused, now: float, *, is_chat: bool) -> Scripted:
         if is_chat:

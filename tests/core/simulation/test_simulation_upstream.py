@@ -413,6 +413,7 @@ def test_old_texts_may_be_forgotten() -> None:
         ask(server, chat(text))
     found = server.statistics()
     assert (found.distinct_texts, found.repeated_requests, found.repeated_answers) == (4, 1, 1)
+    assert found.needless_requests == 1
 
 
 def test_a_text_may_be_forgotten_before_its_answer() -> None:
@@ -423,5 +424,39 @@ def test_a_text_may_be_forgotten_before_its_answer() -> None:
         tally.count_text(key)
     for _ in range(2):
         tally.count_answer(b"a", reply, is_malformed=False)
+        tally.count_delivery(b"a")
+    tally.count_text(b"a")
     found = tally.statistics(0)
-    assert (found.prompt_tokens, found.repeated_answers) == (14, 0)
+    assert (found.prompt_tokens, found.repeated_answers, found.needless_requests) == (14, 0, 0)
+
+
+@pytest.mark.parametrize(
+    ("more", "is_delivered", "needless"),
+    [
+        ({}, True, 1),
+        ({}, False, 0),
+        ({"max_tokens": 3}, True, 0),
+    ],
+)
+def test_to_ask_again_is_needless_after_a_good_answer(
+    more: dict[str, Any], is_delivered: bool, needless: int
+) -> None:
+    """Not while it is under way, nor when the client left before, nor when it was cut off."""
+    server = upstream()
+    first = server.handle("POST", PATH, {}, chat("x", **more), 0.0)
+    second = server.handle("POST", PATH, {}, chat("x", **more), 0.0)
+    assert server.statistics().needless_requests == 0
+    for under_way in (first, second, first):
+        server.finished(under_way.number, 0.0, is_delivered=is_delivered)
+    ask(server, chat("x"))
+    assert server.statistics().needless_requests == needless
+
+
+@pytest.mark.parametrize("fault", ["malformed_rate", "error_rate", "break_rate"])
+def test_to_ask_again_is_not_needless_after_a_bad_answer(fault: str) -> None:
+    """A client has to."""
+    server = upstream(**{fault: 1.0})
+    for _ in range(2):
+        ask(server, chat("x"))
+    found = server.statistics()
+    assert (found.repeated_requests, found.needless_requests) == (1, 0)
