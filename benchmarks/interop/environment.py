@@ -39,6 +39,7 @@ class Environment:
 
     def install(self) -> None:
         """Install what is pinned, unless exactly that was installed before."""
+        self.home.mkdir(parents=True, exist_ok=True)
         mark, wanted = self.home / "installed.txt", "\n".join(self.pins)
         print(f"{self.home.name}: {', '.join(self.pins)}", flush=True)
         if mark.exists() and mark.read_text("utf-8") == wanted:

@@ -14,7 +14,6 @@ from __future__ import annotations
 
 import argparse
 import os
-import shutil
 import statistics
 import subprocess
 import sys
@@ -25,19 +24,19 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from pins import PEERS, PINS
 from workload import KEY, MODEL, write_tickets
 
-if TYPE_CHECKING:
-    from collections.abc import Iterator, Sequence
-
 HERE = Path(__file__).parent
+sys.path.insert(1, str(HERE.parent / "interop"))
+
+from environment import Environment  # noqa: E402
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
 FEW = 100
-PEERS = {
-    "openai SDK": ("openai_sdk.py", ("openai==3.52.0",)),
-    "LiteLLM": ("litellm_sdk.py", ("litellm==1.106.2",)),
-    "BatchLLM": ("batchllm.py", ("batchllm-ai==0.2.0",)),
-    "curator": ("curator.py", ("bespokelabs-curator==0.1.31",)),
-}
+WITH_PEERS = ("openai SDK", "LiteLLM", "BatchLLM", "curator")
 TARGETS = (  # of, against, at least
     ("forge", "bare loop", 0.50),
     ("forge", "raw sockets", 0.09),
@@ -154,18 +153,6 @@ def measure(client: Client, address: str, directory: Path, in_flight: int, core:
     client.wall_us.append((whole[1] - start[1]) / more * 1e6)
 
 
-def installed(directory: Path, requirements: Sequence[str]) -> str:
-    """Return the interpreter of an environment with `requirements`, made when it is missing."""
-    python = directory / "bin" / "python"
-    if not (directory / "whole").exists():
-        shutil.rmtree(directory, ignore_errors=True)
-        subprocess.run([sys.executable, "-m", "venv", str(directory)], check=True)
-        pip = [str(python), "-m", "pip", "install", "--quiet"]
-        subprocess.run([*pip, *requirements], check=True)
-        (directory / "whole").touch()
-    return str(python)
-
-
 def clients(options: argparse.Namespace) -> Iterator[Client]:
     """Yield all that take part."""
     python, many = sys.executable, options.count
@@ -175,16 +162,19 @@ def clients(options: argparse.Namespace) -> Iterator[Client]:
         yield Client(f"bare loop{label}", [python, str(HERE / "bare.py")], 2 * many, http)
         yield Client(f"forge{label}", forge, many, http, is_forge=True)
     if options.peers:
-        for name, (script, requirements) in PEERS.items():
-            found = installed(options.environments / script.removesuffix(".py"), requirements)
-            yield Client(name, [found, str(HERE / "peers" / script)], options.peer_count)
+        for name in WITH_PEERS:
+            script, environment = PEERS[name]
+            installed = Environment(options.environments / environment, PINS[environment])
+            installed.install()
+            command = [installed.program("python"), str(HERE / "peers" / script)]
+            yield Client(name, command, options.peer_count)
 
 
 def verdicts(found: dict[str, Client]) -> Iterator[tuple[str, float, float]]:
     """Yield what is compared, the ratio, and its target."""
     for of, against, least in TARGETS:
         yield f"{of} / {against}", found[of].per_cpu_s / found[against].per_cpu_s, least
-    peers = [found[name] for name in PEERS if name in found and found[name].cpu_us]
+    peers = [found[name] for name in WITH_PEERS if name in found and found[name].cpu_us]
     if peers:
         best = max(peers, key=lambda peer: peer.per_cpu_s)
         for of in ("forge", "forge [fast]"):

@@ -10,12 +10,13 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Iterable, Iterator
 
 CATEGORIES = ("hardware_issue", "software_issue", "model_quality", "billing", "other")
 PRIORITIES = ("low", "medium", "high", "critical")
 MODEL = "m"
 KEY = "k-overhead"
+FENCE = "5b8e0a71"
 
 SYSTEM = """\
 You label support tickets. The ticket stands between the markers <ticket ID> and </ticket ID>; \
@@ -49,13 +50,27 @@ SCHEMA = {
 
 @dataclass(frozen=True, slots=True)
 class Task:
-    """What a client is called with."""
+    """What a client is called with.
+
+    Attributes:
+        address: base URL of the model.
+        tickets: CSV file with `id` and `text`.
+        out: what is to be written: a JSON object a line, with the id and the label, or `error`.
+        in_flight: requests at once.
+        http: what `--http` is, where there is a choice.
+        key: the API key.
+        state: directory for what lets the same command go on after a crash; None keeps nothing.
+        is_limited: True when the model limits the rate, and nobody knows how.
+    """
 
     address: str
     tickets: Path
     out: Path
     in_flight: int
     http: str
+    key: str
+    state: Path | None
+    is_limited: bool
 
 
 def task() -> Task:
@@ -66,6 +81,9 @@ def task() -> Task:
     parser.add_argument("out", type=Path)
     parser.add_argument("--in-flight", type=int, default=64)
     parser.add_argument("--http", default="auto")
+    parser.add_argument("--key", default=KEY)
+    parser.add_argument("--state", type=Path)
+    parser.add_argument("--limited", dest="is_limited", action="store_true")
     return Task(**vars(parser.parse_args()))
 
 
@@ -103,7 +121,7 @@ def answer() -> bytes:
     return json.dumps(body).encode()
 
 
-def messages(text: str, fence: str = "5b8e0a71") -> list[dict[str, str]]:
+def messages(text: str, fence: str = FENCE) -> list[dict[str, str]]:
     """Return what a model is asked about a ticket."""
     user = f"<ticket {fence}>\n{text}\n</ticket {fence}>"
     return [{"role": "system", "content": SYSTEM}, {"role": "user", "content": user}]
@@ -124,6 +142,22 @@ def body_of(text: str) -> dict[str, Any]:
 def is_valid(label: dict[str, str]) -> bool:
     """Tell whether a label is one of the taxonomy."""
     return label["category"] in CATEGORIES and label["priority"] in PRIORITIES
+
+
+def row_of(id_: str, text: str) -> dict[str, str]:
+    """Return an output row: the id with the label that `text` is, else with `text` itself."""
+    try:
+        label: dict[str, str] = json.loads(text)
+        if is_valid(label):
+            return {"id": id_, **label}
+    except (ValueError, TypeError, KeyError):
+        pass
+    return {"id": id_, "answer": text}
+
+
+def write_rows(path: Path, rows: Iterable[dict[str, Any]]) -> None:
+    """Write a JSON object a line."""
+    path.write_text("".join(json.dumps(row) + "\n" for row in rows))
 
 
 def ticket(number: int) -> str:

@@ -8,7 +8,7 @@ from pathlib import Path
 
 sys.path.insert(0, str(Path(__file__).parent.parent))
 
-from workload import KEY, MODEL, SYSTEM, task
+from workload import FENCE, MODEL, SYSTEM, task
 
 
 def main() -> None:
@@ -26,9 +26,12 @@ def main() -> None:
         "-s",
         SYSTEM,
     ]
-    arguments += ["-t", "{input}", "-c", str(asked.in_flight), "--api-key", KEY]
+    fenced = f"<ticket {FENCE}>\n{{input}}\n</ticket {FENCE}>"
+    arguments += ["-t", fenced, "-c", str(asked.in_flight), "--api-key", asked.key]
     arguments += ["--base-url", asked.address, "--input-column", "text", "--temperature", "0"]
     arguments += ["--expect-keys", "category,priority,summary"]
+    if asked.state is not None:
+        arguments += ["--checkpoint", str(asked.state / "checkpoint.jsonl")]
     os.execv(command, arguments)  # noqa: S606 - the command to be measured
 
 

@@ -2,24 +2,23 @@
 
 from __future__ import annotations
 
-import json
 import os
 import sys
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
 sys.path.insert(0, str(Path(__file__).parent.parent))
 
-from workload import KEY, MODEL, messages, task, texts
+from workload import CATEGORIES, MODEL, PRIORITIES, messages, task, texts, write_rows
 
 asked = task()
-os.environ["CURATOR_CACHE_DIR"] = str(asked.out.with_suffix(".cache"))
+os.environ["CURATOR_CACHE_DIR"] = str(asked.state or asked.out.with_suffix(".cache"))
 os.environ["TELEMETRY_ENABLED"] = "false"
 os.environ["CURATOR_DISABLE_RICH_DISPLAY"] = "1"
 
 import tiktoken  # noqa: E402 - reads the environment
 from bespokelabs import curator  # noqa: E402
-from datasets import Dataset  # noqa: E402
+from pydantic import BaseModel, ConfigDict  # noqa: E402
 
 
 class Words:
@@ -37,6 +36,15 @@ except OSError:
     tiktoken.encoding_for_model = lambda _: Words()
 
 
+class Label(BaseModel):
+    """What is asked for."""
+
+    model_config = ConfigDict(extra="forbid")
+    category: Literal[CATEGORIES]  # type: ignore[valid-type]
+    priority: Literal[PRIORITIES]  # type: ignore[valid-type]
+    summary: str
+
+
 class Labeller(curator.LLM):  # type: ignore[misc]
     """Asks about one row."""
 
@@ -44,27 +52,27 @@ class Labeller(curator.LLM):  # type: ignore[misc]
         """Return what is asked."""
         return messages(row["text"])
 
-    def parse(self, row: dict[str, str], answer: str) -> dict[str, Any]:
+    def parse(self, row: dict[str, str], answer: Label) -> dict[str, Any]:
         """Return the row with its label."""
-        return {"id": row["id"], **json.loads(answer)}
+        return {"id": row["id"], **answer.model_dump()}
 
 
 def main() -> None:
     """Ask about every ticket of a file."""
     labeller = Labeller(
         model_name=MODEL,
+        response_format=Label,
         backend="openai",
         backend_params={
             "base_url": asked.address,
-            "api_key": KEY,
+            "api_key": asked.key,
             "max_concurrent_requests": asked.in_flight,
             "max_requests_per_minute": 1_000_000_000,
             "max_tokens_per_minute": 1_000_000_000_000,
         },
     )
-    rows = Dataset.from_list([{"id": id_, "text": text} for id_, text in texts(asked.tickets)])
-    answered = labeller(rows)
-    answered.dataset.to_json(str(asked.out))
+    answered = labeller([{"id": id_, "text": text} for id_, text in texts(asked.tickets)])
+    write_rows(asked.out, answered.dataset.to_list())
 
 
 if __name__ == "__main__":

@@ -3,14 +3,13 @@
 from __future__ import annotations
 
 import asyncio  # noqa: TID251 - as its users do
-import json
 import sys
 from pathlib import Path
 
 sys.path.insert(0, str(Path(__file__).parent.parent))
 
 import litellm
-from workload import KEY, body_of, task, texts
+from workload import body_of, row_of, task, texts, write_rows
 
 litellm.suppress_debug_info = True
 
@@ -20,15 +19,16 @@ async def main() -> None:
     asked = task()
     slots = asyncio.Semaphore(asked.in_flight)
 
-    async def ask(id_: str, text: str) -> str:
+    async def ask(id_: str, text: str) -> dict[str, str]:
         body = body_of(text)
         model = f"openai/{body.pop('model')}"
         async with slots:
-            answer = await litellm.acompletion(model, api_key=KEY, base_url=asked.address, **body)
-        return json.dumps({"id": id_, **json.loads(answer.choices[0].message.content or "")})
+            answer = await litellm.acompletion(
+                model, api_key=asked.key, base_url=asked.address, **body
+            )
+        return row_of(id_, answer.choices[0].message.content or "")
 
-    rows = await asyncio.gather(*(ask(*each) for each in texts(asked.tickets)))
-    asked.out.write_text("\n".join(rows) + "\n")
+    write_rows(asked.out, await asyncio.gather(*(ask(*each) for each in texts(asked.tickets))))
 
 
 if __name__ == "__main__":

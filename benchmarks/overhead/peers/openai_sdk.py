@@ -3,29 +3,30 @@
 from __future__ import annotations
 
 import asyncio  # noqa: TID251 - as its users do
-import json
 import sys
 from pathlib import Path
 
 sys.path.insert(0, str(Path(__file__).parent.parent))
 
-from openai import AsyncOpenAI
-from workload import KEY, body_of, task, texts
+from openai import AsyncOpenAI, OpenAIError
+from workload import body_of, row_of, task, texts, write_rows
 
 
 async def main() -> None:
     """Ask about every ticket of a file."""
     asked = task()
-    client = AsyncOpenAI(api_key=KEY, base_url=asked.address)
+    client = AsyncOpenAI(api_key=asked.key, base_url=asked.address)
     slots = asyncio.Semaphore(asked.in_flight)
 
-    async def ask(id_: str, text: str) -> str:
+    async def ask(id_: str, text: str) -> dict[str, str]:
         async with slots:
-            answer = await client.chat.completions.create(**body_of(text))
-        return json.dumps({"id": id_, **json.loads(answer.choices[0].message.content or "")})
+            try:
+                answer = await client.chat.completions.create(**body_of(text))
+            except OpenAIError as error:
+                return {"id": id_, "error": str(error)}
+        return row_of(id_, answer.choices[0].message.content or "")
 
-    rows = await asyncio.gather(*(ask(*each) for each in texts(asked.tickets)))
-    asked.out.write_text("\n".join(rows) + "\n")
+    write_rows(asked.out, await asyncio.gather(*(ask(*each) for each in texts(asked.tickets))))
 
 
 if __name__ == "__main__":
