@@ -147,10 +147,28 @@ def test_tables_are_markdown(peers: SimpleNamespace) -> None:
     ]
     assert {line.count("|") for line in lines[2:]} == {11}
     short = list(peers.tables.overview([*found, measured(peers, scenario="kill", repeated=3)]))
-    assert short[0] == "|  | plain | kill |"
-    assert short[3] == "| forge | 1.2 s, 1,379 requests | 1.2 s, 1,379 requests, 3 repeated |"
-    assert short[4] == "| inspect_ai | > 100 s, 1,379 requests |  |"
-    assert {line.count("|") for line in short} == {4}
+    assert short[0] == "|  | ideal | forge | inspect_ai | BatchLLM |"
+    assert short[2] == "| 50 ms, no trouble | 1.1 s | 1.2 s | > 100 s | did not start |"
+    assert short[3].endswith(" | 1.1 s | 1.2 s, 3 repeated |  |  |")
+    assert {line.count("|") for line in short} == {6}
+
+
+def test_figures_that_were_kept_are_shown_again(
+    peers: SimpleNamespace,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    """With the same verdict, and nothing is run."""
+    path = tmp_path / "figures.json"
+    for missing, code in ((0, 0), (7, 1)):
+        peers.side_by_side.keep(path, "2026-11-21", [measured(peers, missing=missing)])
+        monkeypatch.setattr("sys.argv", ["side_by_side.py", "--show", str(path)])
+        assert peers.side_by_side.main() == code
+        printed = capsys.readouterr().out
+        assert printed.startswith("2026-11-21\n")
+        assert f"| forge | 1.2 s | 1,379 | 0 | 0 | 0 | {missing} | 0 | 60 | 0 |" in printed
+        assert ("forge lost 7 rows" in printed) == bool(missing)
 
 
 def test_scenarios_are_what_the_simulator_can_do(peers: SimpleNamespace) -> None:

@@ -137,11 +137,24 @@ def at_once(
             yield future.result()
 
 
-def report(found: list[Measured], scenarios: list[Scenario], options: argparse.Namespace) -> bool:
+def heading() -> str:
+    """Return when and where this is, and what runs, in a line."""
+    now = dt.datetime.now(tz=dt.UTC)
+    load = os.getloadavg()[0]
+    machine = f"{os.cpu_count()} cores ({platform.machine()}, load {load:.1f})"
+    return f"{now:%Y-%m-%d}, {machine}, {platform.system()}. {versions()}."
+
+
+def keep(path: Path | None, top: str, found: list[Measured]) -> None:
+    """Write what is known so far to a file, for `--show`."""
+    if path is not None:
+        rows = [dataclasses.asdict(one) for one in found]
+        path.write_text(json.dumps({"heading": top, "measured": rows}, indent=1))
+
+
+def report(top: str, found: list[Measured], scenarios: list[Scenario]) -> bool:
     """Print all tables; tell whether forge kept its promises."""
-    today = dt.datetime.now(tz=dt.UTC).date()
-    machine = f"{os.cpu_count()} cores ({platform.machine()}), {platform.system()}"
-    print(f"{today}, {machine}. {versions()}. {IN_FLIGHT} requests at once.\n")
+    print(f"{top}\n")
     for scenario in scenarios:
         of_this = [one for one in found if one.scenario == scenario.name]
         print("\n".join(table(scenario, of_this)), end="\n\n")
@@ -149,11 +162,17 @@ def report(found: list[Measured], scenarios: list[Scenario], options: argparse.N
         print("\n".join(overview(found)), end="\n\n")
     for name in dict.fromkeys(one.client for one in found):
         print(f"- {name}: {SETTINGS[name]}")
-    if options.json:
-        options.json.write_text(json.dumps([dataclasses.asdict(one) for one in found], indent=1))
     faults = list(broken(found))
     print("\n".join(f"! {fault}" for fault in faults))
     return not faults
+
+
+def shown(path: Path) -> bool:
+    """Print what a file of `--json` holds; tell whether forge kept its promises."""
+    kept = json.loads(path.read_text("utf-8"))
+    found = [Measured(**one) for one in kept["measured"]]
+    names = {one.scenario for one in found}
+    return report(kept["heading"], found, [s for s in SCENARIOS if s.name in names])
 
 
 def parsed() -> argparse.Namespace:
@@ -167,7 +186,8 @@ def parsed() -> argparse.Namespace:
     venvs = Path.home() / ".cache" / "forge-benchmarks"
     parser.add_argument("--venvs", type=Path, default=venvs, help="peers' virtual environments")
     parser.add_argument("--cores", type=int, nargs=2, default=(0, 1), help="server's, clients'")
-    parser.add_argument("--json", type=Path, help="write all figures there, too")
+    parser.add_argument("--json", type=Path, help="keep all figures there, as they come")
+    parser.add_argument("--show", type=Path, help="print the tables of such a file; run nothing")
     options = parser.parse_args()
     options.limit = min(options.limit, 30.0) if options.quick else options.limit
     return options
@@ -184,22 +204,25 @@ def chosen(options: argparse.Namespace) -> list[Scenario]:
 def main() -> int:
     """Measure everybody in turn."""
     options = parsed()
+    if options.show:
+        return 0 if shown(options.show) else 1
     os.sched_setaffinity(0, {options.cores[0]})
     for wanted in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
         signal.signal(wanted, lambda *_: STOPPING.set())
     scenarios = chosen(options)
     taking_part = clients([n for n in NAMES if n in (options.only or NAMES)], options.venvs)
-    found = []
+    top, found = heading(), []
     try:
         for scenario in scenarios:
             measuring = at_once if scenario.is_waiting else in_turn
             for one in measuring(taking_part, scenario, options):
                 found.append(one)
+                keep(options.json, top, found)
                 told = one.fault or f"{shown_time(one)}, {one.requests:,} requests; {one.said}"
                 print(f"{scenario.name}: {one.client}: {told}", file=sys.stderr)
     except Stopped:
         return 130
-    return 0 if report(found, scenarios, options) else 1
+    return 0 if report(top, found, scenarios) else 1
 
 
 if __name__ == "__main__":

@@ -98,17 +98,17 @@ def shown_time(one: Measured) -> str:
 
 
 def overview(found: Sequence[Measured]) -> Iterator[str]:
-    """Yield the lines of one table: a client a line, a scenario a column."""
-    names = [s.name for s in SCENARIOS if any(one.scenario == s.name for one in found)]
-    ideals = {s.name: s.ideal for s in SCENARIOS}
-    yield _line(("", *names))
-    yield _line(("---", *("---" for _ in names)))
-    times = (ideals[name].time_s for name in names)
-    yield _line(("ideal", *(NOTHING if each is None else f"{each:.1f} s" for each in times)))
-    for client in dict.fromkeys(one.client for one in found):
-        by_name = {one.scenario: one for one in found if one.client == client}
-        cells = (_in_short(by_name[name]) if name in by_name else "" for name in names)
-        yield _line((client, *cells))
+    """Yield the lines of one table: a scenario a line, a client a column."""
+    clients = list(dict.fromkeys(one.client for one in found))
+    yield _line(("", "ideal", *clients))
+    yield _line(("---", *("---" for _ in ("ideal", *clients))))
+    for scenario in SCENARIOS:
+        by_client = {one.client: one for one in found if one.scenario == scenario.name}
+        if by_client:
+            time_s = scenario.ideal.time_s
+            ideal = NOTHING if time_s is None else f"{time_s:.1f} s"
+            cells = (_in_short(by_client[name]) if name in by_client else "" for name in clients)
+            yield _line((scenario.title, ideal, *cells))
 
 
 def _in_short(one: Measured) -> str:
@@ -118,8 +118,7 @@ def _in_short(one: Measured) -> str:
         (one.repeated, "repeated"), (one.failed, "failed"), (one.unusable, "unusable"),
         (one.lost, "lost"), (one.not_done, "not done"),
     )  # fmt: skip
-    told = [f"{count:,} {what}" for count, what in counts if count]
-    return ", ".join([shown_time(one), f"{one.requests:,} requests", *told])
+    return ", ".join([shown_time(one), *(f"{count:,} {what}" for count, what in counts if count)])
 
 
 def broken(found: Sequence[Measured], in_flight: int = IN_FLIGHT) -> Iterator[str]:
