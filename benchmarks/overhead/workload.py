@@ -61,6 +61,7 @@ class Task:
         key: the API key.
         state: directory for what lets the same command go on after a crash; None keeps nothing.
         is_limited: True when the model limits the rate, and nobody knows how.
+        is_checked: True when answers may be anything: a client that can check them does.
     """
 
     address: str
@@ -71,6 +72,7 @@ class Task:
     key: str
     state: Path | None
     is_limited: bool
+    is_checked: bool
 
 
 def task() -> Task:
@@ -84,6 +86,7 @@ def task() -> Task:
     parser.add_argument("--key", default=KEY)
     parser.add_argument("--state", type=Path)
     parser.add_argument("--limited", dest="is_limited", action="store_true")
+    parser.add_argument("--checked", dest="is_checked", action="store_true")
     return Task(**vars(parser.parse_args()))
 
 

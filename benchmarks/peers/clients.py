@@ -72,6 +72,7 @@ class Client:
             return [*command, "--concurrency", str(in_flight)]
         command = [self.python, str(SCRIPTS / PEERS[self.name][0]), address, tickets, out]
         command += ["--in-flight", str(in_flight), "--key", scenario.key]
+        command += ["--checked"]
         command += ["--limited"] if scenario.is_limited else []
         if scenario.is_killed:
             (home / "state").mkdir(exist_ok=True)

@@ -41,65 +41,92 @@ class Scenario:
         name: for `--scenario`.
         title: for people.
         simulation: options of `forge simulate`.
-        ideal: what nobody can do better.
         rows: how many rows the clients are given.
         distinct: how many texts are among them.
+        share_in_vain: share of the requests that have to be repeated.
         key: the API key that the clients are given.
         is_limited: True when the rate is limited, which clients are told.
         is_killed: True to kill the client when half of its rows are paid, and to run it again.
-        is_waiting: True when the clients wait rather than work: they run at the same time.
+        is_hopeless: True when no request is answered. Clients wait then rather than work, so that
+            they run at the same time.
     """
 
     name: str
     title: str
     simulation: tuple[str, ...]
-    ideal: Ideal
     rows: int = ROWS
     distinct: int = DISTINCT
+    share_in_vain: float = 0.0
     key: str = GOOD_KEY
     is_limited: bool = False
     is_killed: bool = False
-    is_waiting: bool = False
+    is_hopeless: bool = False
 
+    @property
+    def ideal(self) -> Ideal:
+        """What nobody can do better."""
+        if self.is_hopeless:
+            is_told = self.key == BAD_KEY
+            return Ideal(0.0, 1, "not 0") if is_told else Ideal(None, None, "not 0")
+        requests = self.distinct / (1 - self.share_in_vain)
+        time_s = requests * LATENCY_S / IN_FLIGHT
+        if self.is_limited:
+            time_s = max(time_s, (requests - BURST) / RATE_PER_S)
+        return Ideal(time_s, round(requests))
 
-def _ideal(share_in_vain: float = 0.0) -> Ideal:
-    """Return what is ideal when a share of all requests has to be repeated."""
-    requests = DISTINCT / (1 - share_in_vain)
-    return Ideal(requests * LATENCY_S / IN_FLIGHT, round(requests))
-
-
-_HALF = (ROWS // 2, DISTINCT // 2)
-_LIMITED = Ideal((_HALF[1] - BURST) / RATE_PER_S, _HALF[1])
 
 SCENARIOS = (
-    Scenario("plain", "50 ms, no trouble", _LATENCY, _ideal()),
+    Scenario("plain", "50 ms, no trouble", _LATENCY),
     Scenario(
-        "errors", "15 % of requests get HTTP 500 to 504", (*_LATENCY, "--error-rate", "15%"),
-        _ideal(0.15),
+        "errors",
+        "15 % of requests get HTTP 500 to 504",
+        (*_LATENCY, "--error-rate", "15%"),
+        share_in_vain=0.15,
     ),
     Scenario(
-        "malformed", "15 % of answers are no JSON, cut off, empty or another label",
-        # A fifth of them is JSON in a fence, which can be read.
-        (*_LATENCY, "--malformed-rate", "15%"), _ideal(0.15 * 4 / 5),
+        "malformed",
+        "15 % of answers are prose, in a fence, cut off, empty or another label",
+        (*_LATENCY, "--malformed-rate", "15%"),
+        share_in_vain=0.15 * 4 / 5,  # what is in a fence can be read
     ),
     Scenario(
-        "limit", f"429 above {RATE_PER_S}/s, nothing told",
-        (*_LATENCY, *_LIMIT, "--retry-after", "none"), _LIMITED, *_HALF, is_limited=True,
+        "limit",
+        f"429 above {RATE_PER_S}/s, nothing told",
+        (*_LATENCY, *_LIMIT, "--retry-after", "none"),
+        rows=ROWS // 2,
+        distinct=DISTINCT // 2,
+        is_limited=True,
     ),
     Scenario(
-        "limit-told", f"429 above {RATE_PER_S}/s, with Retry-After",
-        (*_LATENCY, *_LIMIT, "--retry-after", "seconds"), _LIMITED, *_HALF, is_limited=True,
+        "limit-told",
+        f"429 above {RATE_PER_S}/s, with Retry-After",
+        (*_LATENCY, *_LIMIT, "--retry-after", "seconds"),
+        rows=ROWS // 2,
+        distinct=DISTINCT // 2,
+        is_limited=True,
     ),
     Scenario(
-        "kill", "killed (-9) when half is paid, then the same command again", _LATENCY,
-        _ideal(), rows=DISTINCT, is_killed=True,
+        "kill",
+        "killed (-9) when half is paid, then the same command again",
+        _LATENCY,
+        rows=DISTINCT,
+        is_killed=True,
     ),
     Scenario(
-        "dead", "every request gets HTTP 500", ("--outage", "0:1h:500"),
-        Ideal(None, None, "not 0"), rows=_FEW, distinct=_FEW, is_waiting=True,
+        "dead",
+        "every request gets HTTP 500",
+        ("--outage", "0:1h:500"),
+        rows=_FEW,
+        distinct=_FEW,
+        is_hopeless=True,
     ),
     Scenario(
-        "bad-key", "every request gets HTTP 401", (*_LATENCY, "--key", GOOD_KEY),
-        Ideal(0.0, 1, "not 0"), rows=_FEW, distinct=_FEW, key=BAD_KEY, is_waiting=True,
+        "bad-key",
+        "every request gets HTTP 401",
+        (*_LATENCY, "--key", GOOD_KEY),
+        rows=_FEW,
+        distinct=_FEW,
+        key=BAD_KEY,
+        is_hopeless=True,
     ),
-)  # fmt: skip
+)

@@ -214,7 +214,7 @@ def main() -> int:
     top, found = heading(), []
     try:
         for scenario in scenarios:
-            measuring = at_once if scenario.is_waiting else in_turn
+            measuring = at_once if scenario.is_hopeless else in_turn
             for one in measuring(taking_part, scenario, options):
                 found.append(one)
                 keep(options.json, top, found)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 import sys
 from pathlib import Path
@@ -52,8 +53,10 @@ class Labeller(curator.LLM):  # type: ignore[misc]
         """Return what is asked."""
         return messages(row["text"])
 
-    def parse(self, row: dict[str, str], answer: Label) -> dict[str, Any]:
+    def parse(self, row: dict[str, str], answer: Label | str) -> dict[str, Any]:
         """Return the row with its label."""
+        if isinstance(answer, str):
+            return {"id": row["id"], **json.loads(answer)}
         return {"id": row["id"], **answer.model_dump()}
 
 
@@ -61,7 +64,7 @@ def main() -> None:
     """Ask about every ticket of a file."""
     labeller = Labeller(
         model_name=MODEL,
-        response_format=Label,
+        response_format=Label if asked.is_checked else None,
         backend="openai",
         backend_params={
             "base_url": asked.address,
