@@ -772,7 +772,7 @@ def test_latencies_are_of_answers() -> None:
 def test_the_expected_time_is_that_of_the_narrowest_limit() -> None:
     """Tokens, an interval between requests, or the longest of requests that are all in flight."""
     request = single(repetitions=1, warmup=0, tickets=10)
-    limits = ({"tpm": 60}, {"min_interval_ms": 60_000.0}, {})
+    limits: tuple[dict[str, Any], ...] = ({"tpm": 60}, {"min_interval_ms": 60_000.0}, {})
     tokens, interval, free = (
         expected(Benched(request, steady("", **limit)).subject, request) for limit in limits
     )
