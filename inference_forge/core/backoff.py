@@ -36,17 +36,28 @@ def backoff_s(
 
 @dataclass(frozen=True, slots=True)
 class RetryGrant:
-    """Leave for one retry; `is_covered` is False for the one that is always allowed."""
+    """Leave for one retry.
 
-    is_covered: bool
+    Attributes:
+        cost: tokens taken for it; 0 for the one that is always allowed.
+    """
+
+    cost: float
+
+    @property
+    def is_covered(self) -> bool:
+        """Tell whether tokens were taken."""
+        return self.cost > 0
 
 
 class RetryQuota:
     """A bucket of tokens that retries draw from, so that a failing provider is not stormed.
 
     A retry costs 5 after a throttle and 14 otherwise; every success and every second gives one
-    token back. When the bucket cannot cover a retry, one at a time is still allowed, so that a
-    run always moves. Bucket and costs follow the standard retry mode of the AWS SDKs.
+    token back, and a retry that succeeds what it cost: else a provider that fails one try in ten,
+    and answers the next, would use the bucket up. When it cannot cover a retry, one at a time is
+    still allowed, so that a run always moves. Bucket and costs follow the standard retry mode of
+    the AWS SDKs.
     """
 
     def __init__(self, now: float) -> None:
@@ -64,21 +75,27 @@ class RetryQuota:
         cost = QUOTA_COST_THROTTLE if is_throttle else QUOTA_COST_OTHER
         if self._tokens >= cost:
             self._tokens -= cost
-            return RetryGrant(is_covered=True)
+            return RetryGrant(cost)
         if self._uncovered_is_out:
             return None
         self._uncovered_is_out = True
-        return RetryGrant(is_covered=False)
+        return RetryGrant(0)
 
     def release(self, grant: RetryGrant) -> None:
         """Note that the retry has ended, however it did."""
         if not grant.is_covered:
             self._uncovered_is_out = False
 
-    def on_success(self, now: float) -> None:
-        """Give one token back."""
+    def on_success(self, now: float, grant: RetryGrant | None = None) -> None:
+        """Give one token back, and what the try cost if it was a retry.
+
+        Arguments:
+            now: the time, in seconds.
+            grant: of the try; None for a first one.
+        """
         self._refill(now)
-        self._tokens = min(self._tokens + 1.0, float(QUOTA_TOKENS))
+        cost = 0.0 if grant is None else grant.cost
+        self._tokens = min(self._tokens + 1.0 + cost, float(QUOTA_TOKENS))
 
     def _refill(self, now: float) -> None:
         self._tokens = min(self._tokens + max(0.0, now - self._refilled_at), float(QUOTA_TOKENS))

@@ -1,7 +1,8 @@
 """A circuit breaker as a pure state machine: CLOSED, OPEN, HALF_OPEN.
 
 It wraps single tries at one provider endpoint. It never awaits and never reads a clock: `now` is
-passed in, in seconds of any monotonic clock. Every call is O(1) amortised.
+passed in, in seconds of any monotonic clock. A call is O(1) amortised, while tries fail O(tries
+under way).
 
 Vocabulary and the half-open rules follow resilience4j; the numbers are ours:
 
@@ -9,6 +10,9 @@ Vocabulary and the half-open rules follow resilience4j; the numbers are ours:
   half failed, or when 5 tries in a row failed. As in resilience4j this is looked at when any try
   ends, so a success can be the tenth try that makes the rate known. Hollow tries, which reached a
   provider that is up and brought nothing, count for neither: they open it when all of 20 failed.
+  Errors mostly come sooner than answers, so a try that was sent between those that failed and is
+  still under way counts as one that will succeed: of 64 sent at once the first ten to end may all
+  have failed although the provider answers six of seven.
 - OPEN lasts 5 s, 1.5 times longer after each failed probe, at most 20 s, and never ends before a
   wait that the server asked for.
 - HALF_OPEN lets one probe through at a time, leased with a deadline. Two successes close it, one
@@ -24,7 +28,10 @@ import math
 from collections import Counter, deque
 from dataclasses import dataclass
 from enum import Enum, StrEnum
-from typing import assert_never
+from typing import TYPE_CHECKING, NamedTuple, assert_never
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
 
 
 class BreakerState(StrEnum):
@@ -61,10 +68,25 @@ class BreakerConfig:
 
 @dataclass(frozen=True, slots=True)
 class Permit:
-    """Leave to make one try."""
+    """Leave to make one try.
+
+    Attributes:
+        generation: of the breaker's state.
+        is_probe: whether it is to find out if the provider is back.
+        number: in the order in which permits were given.
+    """
 
     generation: int
     is_probe: bool
+    number: int = 0
+
+
+class _Ended(NamedTuple):
+    """A try that has ended; `at` in seconds."""
+
+    at: float
+    number: int
+    end: _End
 
 
 class Breaker:
@@ -78,9 +100,11 @@ class Breaker:
         self._config = config or BreakerConfig()
         self._state = BreakerState.CLOSED
         self._generation = 0
-        self._recent: deque[tuple[float, _End]] = deque()
+        self._recent: deque[_Ended] = deque()
         self._ends = Counter[_End]()
-        self._consecutive = 0
+        self._row: list[int] = []
+        self._under_way: dict[int, float] = {}
+        self._given = 0
         self._open_until = 0.0
         self._server_until = -math.inf
         self._failed_probes = 0
@@ -116,7 +140,9 @@ class Breaker:
             self._probe_successes = 0
         match self._state:
             case BreakerState.CLOSED:
-                return Permit(self._generation, is_probe=False)
+                self._given += 1
+                self._under_way[self._given] = now
+                return Permit(self._generation, is_probe=False, number=self._given)
             case BreakerState.OPEN:
                 return None
             case BreakerState.HALF_OPEN:
@@ -157,9 +183,8 @@ class Breaker:
                 self._enter(BreakerState.CLOSED)
                 self._failed_probes = 0
             return
-        self._consecutive = 0
-        self._note(now, _End.GOOD)
-        self._open_if_tripped(now)
+        self._row.clear()
+        self._note(permit, now, _End.GOOD)
 
     def on_failure(
         self,
@@ -178,31 +203,59 @@ class Breaker:
             self._failed_probes += 1
             self._open(now)
             return
-        self._consecutive += not is_hollow
-        self._note(now, _End.HOLLOW if is_hollow else _End.FAILED)
-        self._open_if_tripped(now)
+        if not is_hollow:
+            self._row.append(permit.number)
+        self._note(permit, now, _End.HOLLOW if is_hollow else _End.FAILED)
 
     def release_permission(self, permit: Permit) -> None:
         """Give a permit back that says nothing about the provider (cancelled, throttled)."""
-        if permit.generation == self._generation and self._state is BreakerState.HALF_OPEN:
+        if permit.generation != self._generation:
+            return
+        self._under_way.pop(permit.number, None)
+        if self._state is BreakerState.HALF_OPEN:
             self._probe_deadline = None
 
-    def _note(self, now: float, end: _End) -> None:
+    def _note(self, permit: Permit, now: float, end: _End) -> None:
+        del self._under_way[permit.number]
         recent = self._recent
-        recent.append((now, end))
+        recent.append(_Ended(now, permit.number, end))
         self._ends[end] += 1
         oldest = now - self._config.window_s
-        while len(recent) > self._config.window_tries or recent[0][0] < oldest:
-            self._ends[recent.popleft()[1]] -= 1
+        while len(recent) > self._config.window_tries or recent[0].at < oldest:
+            self._ends[recent.popleft().end] -= 1
+        if self._is_row_of_failures(now) or self._is_mostly_failing(now):
+            self._openings += 1
+            self._open(now)
 
-    def _open_if_tripped(self, now: float) -> None:
+    def _is_row_of_failures(self, now: float) -> bool:
+        """Tell whether so many tries failed in a row, of those sent last."""
+        enough = self._config.consecutive_failures
+        if len(self._row) < enough:
+            return False
+        self._row = sorted(self._row)[-enough:]
+        return not self._pending(self._row, now)
+
+    def _is_mostly_failing(self, now: float) -> bool:
+        """Tell whether of the last tries too many failed, or none was any good."""
         config = self._config
         tries, failed = len(self._recent), self._ends[_End.FAILED]
         is_out = tries >= config.min_tries and failed >= config.failure_rate * tries
         is_useless = tries >= config.window_tries and not self._ends[_End.GOOD]
-        if self._consecutive >= config.consecutive_failures or is_out or is_useless:
-            self._openings += 1
-            self._open(now)
+        if not (is_out or is_useless):
+            return False
+        pending = self._pending([ended.number for ended in self._recent], now)
+        return (is_useless and not pending) or failed >= config.failure_rate * (tries + pending)
+
+    def _pending(self, numbers: Sequence[int], now: float) -> int:
+        """Return how many tries are under way that were sent in between.
+
+        One that takes longer than the window is no sign of life any more.
+        """
+        first, last, oldest = min(numbers), max(numbers), now - self._config.window_s
+        return sum(
+            first < number < last and sent_at >= oldest
+            for number, sent_at in self._under_way.items()
+        )
 
     def _open(self, now: float) -> None:
         config = self._config
@@ -217,5 +270,6 @@ class Breaker:
         self._generation += 1
         self._recent.clear()
         self._ends.clear()
-        self._consecutive = 0
+        self._row.clear()
+        self._under_way.clear()
         self._probe_deadline = None

@@ -182,7 +182,7 @@ class Gatekeeper:
         self._health.on_answer()
         self._limit.on_success(self.in_flight)
         self._pause.on_other()
-        self._quota.on_success(now)
+        self._quota.on_success(now, slot.grant)
         self._with_breaker(lambda: self._breaker.on_success(slot.permit, now), now)
         self._take_back(slot)
 

@@ -38,7 +38,8 @@ def test_quota_covers_so_many_retries_at_once(is_throttle: bool, covered: int) -
     """500 tokens pay for 100 retries after throttles or 35 others, then one at a time."""
     quota = RetryQuota(0.0)
     grants = [quota.acquire(is_throttle=is_throttle, now=0.0) for _ in range(covered + 2)]
-    assert grants == [RetryGrant(is_covered=True)] * covered + [RetryGrant(is_covered=False), None]
+    cost = 5 if is_throttle else 14
+    assert grants == [RetryGrant(cost)] * covered + [RetryGrant(0), None]
 
 
 def test_one_retry_is_always_allowed() -> None:
@@ -57,7 +58,7 @@ def test_the_end_of_a_covered_retry_frees_no_uncovered_one() -> None:
     """Only the uncovered retry's own end lets the next one go."""
     quota = RetryQuota(0.0)
     covered = [quota.acquire(is_throttle=False, now=0.0) for _ in range(35)]
-    assert quota.acquire(is_throttle=False, now=0.0) == RetryGrant(is_covered=False)
+    assert quota.acquire(is_throttle=False, now=0.0) == RetryGrant(0)
     assert covered[0] is not None
     quota.release(covered[0])
     assert quota.acquire(is_throttle=False, now=0.0) is None
@@ -72,8 +73,18 @@ def test_successes_and_seconds_refill_the_quota_up_to_its_size() -> None:
     quota.on_success(now=0.0)
     quota.on_success(now=2.0)
     assert repr(quota) == "<RetryQuota 4/500>"
-    assert quota.acquire(is_throttle=True, now=3.0) == RetryGrant(is_covered=True)
+    assert quota.acquire(is_throttle=True, now=3.0) == RetryGrant(5)
     quota.on_success(now=10_000.0)
+    assert repr(quota) == f"<RetryQuota {QUOTA_TOKENS}/500>"
+
+
+def test_a_retry_that_succeeds_gives_back_what_it_cost() -> None:
+    """A provider that fails now and then never uses the bucket up."""
+    quota = RetryQuota(0.0)
+    for _ in range(1_000):
+        grant = quota.acquire(is_throttle=False, now=0.0)
+        assert grant == RetryGrant(14)
+        quota.on_success(0.0, grant)
     assert repr(quota) == f"<RetryQuota {QUOTA_TOKENS}/500>"
 
 

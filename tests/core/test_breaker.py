@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import random
 from dataclasses import dataclass, field
+from itertools import takewhile
 
 import pytest
 from hypothesis import settings
@@ -20,9 +21,9 @@ class NaiveBreaker:
     """The rules as one would say them, over the whole history and without generations."""
 
     state: BreakerState = CLOSED
-    history: list[tuple[float, bool]] = field(default_factory=list)
+    history: list[tuple[float, bool, int]] = field(default_factory=list)
     server_waits_until: list[float] = field(default_factory=list)
-    valid: set[int] = field(default_factory=set)
+    sent: dict[int, float] = field(default_factory=dict)
     probe: int | None = None
     lease_until: float = 0.0
     open_until: float = 0.0
@@ -35,7 +36,7 @@ class NaiveBreaker:
         if self.state is OPEN and now >= self.open_until:
             self.state, self.good_probes, self.probe = HALF_OPEN, 0, None
         if self.state is CLOSED:
-            self.valid.add(ticket)
+            self.sent[ticket] = now
             return "try"
         if self.state is OPEN or (self.probe is not None and now < self.lease_until):
             return None
@@ -52,7 +53,7 @@ class NaiveBreaker:
 
     def counts(self, ticket: int) -> bool:
         """Tell whether what comes of `ticket` still matters."""
-        return ticket in self.valid if self.state is CLOSED else ticket == self.probe
+        return ticket in self.sent if self.state is CLOSED else ticket == self.probe
 
     def end(self, ticket: int, now: float, *, failed: bool, wait_s: float | None = None) -> None:
         """Count how a try ended."""
@@ -61,7 +62,8 @@ class NaiveBreaker:
         if wait_s is not None:
             self.server_waits_until.append(now + wait_s)
         if self.state is CLOSED:
-            self.history.append((now, failed))
+            del self.sent[ticket]
+            self.history.append((now, failed, ticket))
             self._open_if_due(now)
         elif failed:
             self.bad_probes += 1
@@ -74,22 +76,32 @@ class NaiveBreaker:
 
     def release(self, ticket: int) -> None:
         """Forget a try."""
+        self.sent.pop(ticket, None)
         if self.state is HALF_OPEN and ticket == self.probe:
             self.probe = None
 
     def _open_if_due(self, now: float) -> None:
-        window = [failed for at, failed in self.history[-20:] if at >= now - 60]
-        five = [failed for _, failed in self.history[-5:]]
-        if five == [True] * 5 or (len(window) >= 10 and sum(window) / len(window) >= 0.5):
+        window = [entry for entry in self.history[-20:] if entry[0] >= now - 60]
+        failed = sum(has_failed for _, has_failed, _ in window)
+        tries = len(window) + self._between([ticket for _, _, ticket in window], now)
+        row = takewhile(lambda entry: entry[1], reversed(self.history))
+        five = sorted(ticket for _, _, ticket in row)[-5:]
+        is_row = len(five) == 5 and not self._between(five, now)
+        if is_row or (len(window) >= 10 and failed / tries >= 0.5):
             self.openings += 1
             self._open(now)
+
+    def _between(self, tickets: list[int], now: float) -> int:
+        """Count what was sent between some tries and may still bring an answer."""
+        young = [ticket for ticket, at in self.sent.items() if at >= now - 60]
+        return sum(min(tickets) < ticket < max(tickets) for ticket in young)
 
     def _open(self, now: float) -> None:
         longest = min(5 * 1.5**self.bad_probes, 20)
         self.open_until = max([now + longest, *self.server_waits_until])
         self.state, self.probe = OPEN, None
         self.history.clear()
-        self.valid.clear()
+        self.sent.clear()
 
 
 class Twins:
@@ -259,6 +271,74 @@ def test_closed_opens_at_half_of_ten_or_five_in_a_row(outcomes: str, state: Brea
         _end(breaker, outcome)
     assert breaker.state is state
     assert breaker.openings == (state is OPEN)
+
+
+def _send(breaker: Breaker, count: int, now: float = 0.0) -> list[Permit]:
+    return [_permit(breaker, now) for _ in range(count)]
+
+
+def test_errors_that_come_before_answers_open_nothing() -> None:
+    """Of 64 tries sent at once each seventh fails at once; the others are answered later."""
+    breaker = Breaker()
+    sent = _send(breaker, 64)
+    for permit in sent[::7]:
+        breaker.on_failure(permit, 0.001)
+    assert breaker.state is CLOSED
+    for number, permit in enumerate(sent):
+        if number % 7:
+            breaker.on_success(permit, 0.05)
+    assert breaker.state is CLOSED
+    assert breaker.openings == 0
+
+
+def test_failures_in_the_order_of_sending_open_it_whatever_was_sent_before() -> None:
+    """Slow tries from before an outage do not hide it."""
+    breaker = Breaker()
+    _send(breaker, 30)
+    _end(breaker, "FFFFF")
+    assert breaker.state is OPEN
+
+
+def test_half_of_all_that_is_known_and_under_way_must_have_failed() -> None:
+    """What is under way counts as good until it ends."""
+    breaker = Breaker()
+    sent = _send(breaker, 28)
+    for permit in [*sent[::3], *sent[1:10:3]]:
+        breaker.on_failure(permit, 0.0)
+    assert breaker.state is CLOSED
+    breaker.on_failure(sent[10], 0.0)
+    assert breaker.state is OPEN
+
+
+def test_hollow_tries_open_nothing_while_others_are_under_way() -> None:
+    """They are known to be useless only when none sent between them brings an answer."""
+    breaker = Breaker()
+    sent = _send(breaker, 22)
+    for permit in [*sent[:10], *sent[11:21]]:
+        breaker.on_failure(permit, 0.0, is_hollow=True)
+    assert breaker.state is CLOSED
+    breaker.on_failure(sent[10], 0.0, is_hollow=True)
+    assert breaker.state is OPEN
+
+
+def test_what_hangs_for_longer_than_the_window_hides_no_outage() -> None:
+    """It was sent between those that failed, but is no sign of life any more."""
+    for now, state in ((60.0, CLOSED), (60.1, OPEN)):
+        breaker = Breaker()
+        sent = _send(breaker, 6)
+        for permit in [*sent[:2], *sent[3:]]:
+            breaker.on_failure(permit, now)
+        assert breaker.state is state
+
+
+def test_what_was_given_back_hides_no_outage() -> None:
+    """A throttled try brings no answer any more."""
+    breaker = Breaker()
+    sent = _send(breaker, 6)
+    breaker.release_permission(sent[2])
+    for permit in [*sent[:2], *sent[3:]]:
+        breaker.on_failure(permit, 0.0)
+    assert breaker.state is OPEN
 
 
 def test_tries_older_than_the_window_do_not_count() -> None:

@@ -48,7 +48,8 @@ async def test_a_burst_of_errors_opens_the_breaker_and_an_answer_closes_it() -> 
     assert changes[-1] == ("half_open", "closed")
     assert changes.count(("closed", "open")) == 1
     assert rig.classified == 1000
-    assert sum(5 <= at_s < 25 for at_s in provider.times_s) <= 32 + 8
+    # A failure waits for what was sent before it: one more for each that is under way, at most.
+    assert sum(5 <= at_s < 25 for at_s in provider.times_s) <= 2 * 32
 
 
 @pytest.mark.parametrize("busy", [BUSY, BUSY_FOR_2_S])
