@@ -11,10 +11,9 @@ import typer
 
 from inference_forge.cli.bench_compare import compare
 from inference_forge.cli.classify import binary_stdin
-from inference_forge.cli.debugging import hide_learned, is_debug, redaction
+from inference_forge.cli.debugging import hide_learned
 from inference_forge.cli.failing import reports_errors
 from inference_forge.cli.help_pages import Group
-from inference_forge.cli.loading import load_surroundings
 from inference_forge.cli.options import CLASSIFY_ONLY, with_settings
 from inference_forge.errors import OutputError, SettingsError
 from inference_forge.settings import specs
@@ -218,16 +217,22 @@ def _is_given(ctx: typer.Context, name: str) -> bool:
 def _run(
     request: BenchRequest, flags: dict[str, Any], outputs: Outputs, *, is_approved: bool
 ) -> None:
-    from inference_forge.app import Notices  # noqa: PLC0415
+    from inference_forge.app import Notices, new_run_id  # noqa: PLC0415
     from inference_forge.cli.bench_lines import expected_lines  # noqa: PLC0415
-    from inference_forge.cli.measuring import approve, finish  # noqa: PLC0415
+    from inference_forge.cli.measuring import (  # noqa: PLC0415
+        approve,
+        begin_logged,
+        finish,
+        tells_of_requests,
+    )
     from inference_forge.cli.watching import watcher_for  # noqa: PLC0415
     from inference_forge.jobs.bench import BenchJob, run_bench  # noqa: PLC0415
 
-    notices = Notices()
-    loaded, places = load_surroundings(flags, notices.warn)
+    notices, run_id = Notices(), new_run_id()
+    inputs = [name for name in (request.file, request.gold) if name is not None]
+    loaded, places = begin_logged(flags, inputs, run_id, notices.warn)
     settings = loaded.settings
-    redact = redaction() if is_debug() else None
+    redact = tells_of_requests(settings)
     job = BenchJob(
         request=request,
         loaded=loaded,
@@ -245,6 +250,7 @@ def _run(
         keep=outputs.keep,
         notices=notices,
         command=("forge", *sys.argv[1:]),
+        run_id=run_id,
     )
     hide_learned(job.secrets)
     report = run_bench(job)

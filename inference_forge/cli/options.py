@@ -25,10 +25,9 @@ CLASSIFY_ONLY: Final = frozenset(
     {"sample", "seed", "output", "failures", "prefix", "keep", "drop", "order", "csv_guard"}
     | {"keep_reasoning", "publish_partial", "max_failure_rate", "pack", "pack_size", "cache_mode"}
     | {"fallback_model", "fallback_provider", "refresh", "confirm_above"}
-    | {"log_format", "log_level", "log_file", "events", "events_text", "metrics", "metrics_port"}
-    | {"ping", "summary_json"}
+    | {"events", "events_text", "metrics", "metrics_port", "ping", "summary_json"}
 )
-"""Settings about results, logs and who is told of a run, and what a measurement decides itself."""
+"""Settings about results and who is told of a run, and what a measurement decides itself."""
 
 
 def with_settings(command: Callable[..., None], *attributes: str) -> Callable[..., None]:

@@ -9,10 +9,9 @@ from typing import Annotated, Any
 import typer
 
 from inference_forge.cli.classify import binary_stdin
-from inference_forge.cli.debugging import hide_learned, is_debug, redaction
+from inference_forge.cli.debugging import hide_learned
 from inference_forge.cli.eval_options import assignments
 from inference_forge.cli.failing import reports_errors
-from inference_forge.cli.loading import load_surroundings
 from inference_forge.cli.options import CLASSIFY_ONLY, with_settings
 from inference_forge.cli.streams import show
 from inference_forge.settings import specs
@@ -82,17 +81,23 @@ def _tune(
     later, 128+N by a signal.
     """
     # The pipeline and what it imports take a while to load: --help does without.
-    from inference_forge.app import Notices  # noqa: PLC0415
-    from inference_forge.cli.measuring import approve, finish, show_json  # noqa: PLC0415
+    from inference_forge.app import Notices, new_run_id  # noqa: PLC0415
+    from inference_forge.cli.measuring import (  # noqa: PLC0415
+        approve,
+        begin_logged,
+        finish,
+        show_json,
+        tells_of_requests,
+    )
     from inference_forge.cli.tuning import forecast_lines, report_lines  # noqa: PLC0415
     from inference_forge.cli.watching import watcher_for  # noqa: PLC0415
     from inference_forge.jobs.tune import TuneJob, pack_sizes, run_tune  # noqa: PLC0415
     from inference_forge.jobs.tune.as_json import as_json as data_of  # noqa: PLC0415
 
-    notices = Notices()
-    loaded, places = load_surroundings(flags, notices.warn)
+    notices, run_id = Notices(), new_run_id()
+    loaded, places = begin_logged(flags, inputs, run_id, notices.warn)
     settings = loaded.settings
-    redact = redaction() if is_debug() else None
+    redact = tells_of_requests(settings)
     job = TuneJob(
         inputs=inputs,
         loaded=loaded,
@@ -115,6 +120,7 @@ def _tune(
         gold=gold,
         gold_columns=assignments("--gold-column", gold_columns),
         command=("forge", *sys.argv[1:]),
+        run_id=run_id,
     )
     hide_learned(job.secrets)
     report = run_tune(job)

@@ -93,10 +93,12 @@ def test_a_command_can_offer_a_few_settings() -> None:
 
 @pytest.mark.parametrize("command", ["tune", "bench"])
 def test_a_measurement_offers_nothing_that_it_does_not_do(command: str) -> None:
-    """It writes no results, no log and no events."""
+    """It writes no results and no events; what it says can go into a log."""
     shown = forge(command, "--help").out.decode()
-    for option in ("--events", "--metrics", "--ping", "--summary-json", "--log-file", "--output"):
+    for option in ("--events", "--metrics", "--ping", "--summary-json", "--output"):
         assert option not in shown
+    for option in ("--log-format", "--log-level", "--log-file"):
+        assert option in shown
 
 
 EVERY = tuple(every_command())

@@ -206,3 +206,56 @@ def test_nothing_is_loaded_for_it_unasked() -> None:
         code = f"{run} 'in.csv', '-q'{more}]; _run(); sys.exit(('structlog' in sys.modules) + 10)"
         done = shell(f'"$PYTHON" -c "{code}"', {"PYTHON": sys.executable})
         assert done.code == 10 + is_loaded
+
+
+QUICK = {
+    "tune": ("in.csv", "--yes", "--sample", "4", "--pack-sizes", "2"),
+    "bench": ("--yes", "--reps", "1", "--tickets", "2", "--batch-sizes", "1", "--warmup", "0"),
+}
+SIMULATED = ("--provider", "simulated", "--simulation", "latency=1ms")
+
+
+@pytest.mark.parametrize("command", list(QUICK))
+def test_a_measurement_writes_a_log(command: str) -> None:
+    """On stderr as JSON, and in a file, with an id of its own; the table stays on stdout."""
+    tickets(Path("in.csv"), *(f"invoice {n} is wrong" for n in range(9)))
+    done = forge(command, *QUICK[command], *SIMULATED, "--log-format", "json", "--log-file", "log")
+    assert done.code == 0
+    found = objects(done.err)
+    in_file = objects(Path("log").read_text(encoding="utf-8"))
+    assert [line["event"] for line in found] == [line["event"] for line in in_file]
+    assert any(line["event"].startswith("answers come from a simulation") for line in found)
+    assert len({line["run_id"] for line in found}) == 1
+    assert done.out
+
+
+@pytest.mark.parametrize("command", list(QUICK))
+def test_a_measurement_tells_of_each_request(command: str) -> None:
+    """With --log-level debug; at error a run in which nothing fails says nothing."""
+    tickets(Path("in.csv"), *(f"invoice {n} is wrong" for n in range(9)))
+    done = forge(command, *QUICK[command], *SIMULATED, "--log-level", "debug")
+    assert any(line.startswith("debug: POST ") for line in done.lines)
+    assert forge(command, *QUICK[command], *SIMULATED, "--log-level", "error").err == ""
+
+
+@pytest.mark.parametrize("command", list(QUICK))
+def test_what_a_measurement_cannot_do_is_json_too(command: str) -> None:
+    """Settings that cannot be used, and a log that would be its input."""
+    tickets(Path("in.csv"), "hello")
+    done = forge(command, *QUICK[command], "--timeout", "-1", "--log-format", "json")
+    (line,) = objects(done.err)
+    assert (done.code, line["level"]) == (2, "error")
+    flags = () if command == "tune" else ("--tickets", "in.csv")
+    done = forge(command, *QUICK[command], *flags, *SIMULATED, "--log-file", "in.csv")
+    assert done.code == 2
+    assert "--log-file in.csv: that is an input, too" in done.err
+
+
+def test_a_measurement_says_at_error_why_it_stopped() -> None:
+    """The last line is one, as it is of a run."""
+    tickets(Path("in.csv"), *(f"invoice {n} is wrong" for n in range(9)))
+    with ScriptedServer(lambda *_: error(401, "invalid_api_key", "no such key")) as server:
+        ask = ("--provider", "openai", "--base-url", server.url, "--model", "m")
+        done = forge("tune", *QUICK["tune"], *ask, "--log-level", "error")
+    assert done.code == 4
+    assert "what was measured before is shown" in done.last
