@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Final
 
 from inference_forge.core.command_line import HIDDEN
 from inference_forge.core.terminal import safe_line
-from inference_forge.core.wording import duration, exit_in_words, money
+from inference_forge.core.wording import duration, exit_in_words, money, unsettled
 
 if TYPE_CHECKING:
     from inference_forge.app import PastRun
@@ -75,6 +75,11 @@ def _figures(counts: Counts) -> list[tuple[str, str]]:
         ("requests", f"{counts.requests:,}"),
         ("tokens", f"{tokens:,} ({counts.prompt_tokens:,} in)"),
         ("cost", cost_of(counts)),
+        *(
+            [("unsettled", unsettled(counts.unsettled, counts.unsettled_tokens))]
+            if counts.unsettled
+            else []
+        ),
         *([("saved", saved)] if (saved := _saved(counts)) else []),
     ]
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Final
 
-from inference_forge.core.wording import duration, money
+from inference_forge.core.wording import duration, money, unsettled
 from inference_forge.errors import Interrupted, TryLater
 from inference_forge.models import Complexity
 from inference_forge.settings import Cleaning, Redaction
@@ -58,12 +58,6 @@ def tokens_in_words(usage: Usage) -> str:
     """Return the tokens that answers took, saying so when a part of them was not reported."""
     estimate = ", in part an estimate" if usage.is_estimate else ""
     return f"{usage.total_tokens:,} ({usage.prompt_tokens:,} in{estimate})"
-
-
-def unsettled_in_words(tally: Tally) -> str:
-    """Return what may come on top of the bill: the requests that ended without an answer."""
-    many = f"{tally.unsettled:,} request{'s' if tally.unsettled > 1 else ''}"
-    return f"{many} without an answer may be billed too: ~{tally.unsettled_tokens:,} tokens in"
 
 
 def endpoints_in_words(requests: Mapping[str, int]) -> str:
@@ -178,7 +172,11 @@ def _summary_rows(tally: Tally) -> list[tuple[str, str]]:
         *([("endpoints", endpoints_in_words(tally.by_endpoint))] if tally.by_endpoint else []),
         ("tokens", tokens_in_words(usage)),
         ("cost", cost_in_words(tally)),
-        *([("unsettled", unsettled_in_words(tally))] if tally.unsettled else []),
+        *(
+            [("unsettled", unsettled(tally.unsettled, tally.unsettled_tokens))]
+            if tally.unsettled
+            else []
+        ),
     ]
     p50, p95 = tally.latency_s.quantile(0.5), tally.latency_s.quantile(0.95)
     if p50 is not None and p95 is not None:

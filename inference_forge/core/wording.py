@@ -33,6 +33,17 @@ def duration(seconds: float) -> str:
     return f"{minutes // 60} h {minutes % 60:02d} min"
 
 
+def unsettled(requests: int, tokens: int) -> str:
+    """Return what may come on top of a bill: requests that ended without an answer.
+
+    Arguments:
+        requests: how many.
+        tokens: their estimated input.
+    """
+    many = f"{requests:,} request{'s' if requests > 1 else ''}"
+    return f"{many} without an answer may be billed too: ~{tokens:,} tokens in"
+
+
 def money(amount: Decimal, currency: str) -> str:
     """Return an amount with its currency, with two decimals or, below 1, two significant ones."""
     if amount and abs(amount) < 1:

@@ -64,6 +64,7 @@ def attempt(event: TryFinished, endpoint: str) -> dict[str, Any]:
         "limit": event.limit,
         "rate_limit_per_s": event.rate_per_s,
         "endpoint": endpoint,
+        "unsettled_tokens": event.unsettled_tokens,
     }
 
 

@@ -40,6 +40,8 @@ class Counts:
         is_estimate: True when the provider did not report all tokens.
         cost: amounts by currency, as exact decimals in text.
         has_unknown_cost: True when a part of the cost is unknown.
+        unsettled: requests without an answer that may be billed all the same.
+        unsettled_tokens: their estimated input tokens, which nothing else contains.
         saved_by_cache: tokens saved by answers of earlier runs, against one request a row; like
             all savings an estimate.
         saved_by_coalescing: tokens saved by rows that shared a call.
@@ -59,6 +61,8 @@ class Counts:
     is_estimate: bool = False
     cost: Mapping[str, str] = field(default_factory=dict)
     has_unknown_cost: bool = False
+    unsettled: int = 0
+    unsettled_tokens: int = 0
     saved_by_cache: int = 0
     saved_by_coalescing: int = 0
     saved_by_packing: int = 0
@@ -191,6 +195,8 @@ def counts_of(tally: Tally, *, pending: int, saved: Savings | None = None) -> Co
         # What is free has no currency; what cost no tokens has no unknown price.
         cost={currency: str(amount) for currency, amount in tally.cost.items() if currency},
         has_unknown_cost=tally.has_unknown_cost and tally.usage.total_tokens > 0,
+        unsettled=tally.unsettled,
+        unsettled_tokens=tally.unsettled_tokens,
         saved_by_cache=saved.cache.tokens,
         saved_by_coalescing=saved.coalescing.tokens,
         saved_by_packing=saved.packing.tokens,

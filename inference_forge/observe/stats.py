@@ -102,6 +102,8 @@ def stats_of(
         "tokens_are_estimated": counts.is_estimate,
         "cost": dict(counts.cost),
         "has_unknown_cost": counts.has_unknown_cost,
+        "unsettled_requests": counts.unsettled,
+        "unsettled_tokens": counts.unsettled_tokens,
         "saved": saved_by_lever(savings),
         "latency_s": _quantiles(tally.latency_s for tally in tallies),
         "first_token_s": _quantiles(tally.first_token_s for tally in tallies),

@@ -483,3 +483,27 @@ def test_a_browser_shows_it_without_a_word_or_a_request(isolated: Path) -> None:
     assert "<img" not in dom
     net = (isolated / "net.json").read_text(encoding="utf-8", errors="replace")
     assert f"127.0.0.1:{port}" not in net
+
+
+def test_what_may_be_billed_too_is_told_everywhere(isolated: Path) -> None:
+    """A connection that breaks: summary, figures, events, page and history agree."""
+    tickets(isolated / "in.csv", *(f"invoice {n} is wrong" for n in range(40)))
+    plan = ("--simulation", "latency=0,reset_rate=0.1,seed=3")
+    outlets = ("--events", "e.ndjson", "--summary-json", "s.json")
+    done = forge("classify", "in.csv", *SIMULATED, *plan, *outlets)
+    lines = [orjson.loads(line) for line in Path("e.ndjson").read_bytes().splitlines()]
+    tries = [line for line in lines if line["event"] == "attempt"]
+    lost = [line["unsettled_tokens"] for line in tries if line["kind"] != "ok"]
+    assert 1 < len(lost) < len(tries)
+    assert all(tokens > 0 for tokens in lost)
+    told = {"unsettled_requests": len(lost), "unsettled_tokens": sum(lost)}
+    for stats in (orjson.loads(Path("s.json").read_bytes())["stats"], lines[-1]["stats"]):
+        assert told.items() <= stats.items()
+    words = f"{len(lost)} requests without an answer may be billed too: ~{sum(lost):,} tokens in"
+    assert done.summary["unsettled"] == words
+    assert words in forge("runs", "show", lines[0]["run_id"]).out.decode()
+    for stream in ("e.ndjson", "torn.ndjson"):
+        Path("torn.ndjson").write_bytes(b"".join(orjson.dumps(ln) + b"\n" for ln in lines[:-2]))
+        report(stream)
+        assert words in page().text
+        assert f"{len(lost)} (~{sum(lost):,} tokens)" in page().text

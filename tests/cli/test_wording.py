@@ -13,9 +13,8 @@ from inference_forge.cli.wording import (
     stop_line,
     summary_lines,
     tokens_in_words,
-    unsettled_in_words,
 )
-from inference_forge.core.wording import duration, money
+from inference_forge.core.wording import duration, money, unsettled
 from inference_forge.engine.pipeline import RunCounts
 from inference_forge.errors import ForgeError, InputError, Interrupted, OutputError, TryLater
 from inference_forge.events import TicketFinished, TryFinished
@@ -170,5 +169,5 @@ def test_what_may_be_billed_is_told_beside_the_bill(tries: int, words: str) -> N
     )
     for _ in range(tries):
         tally.on_event(lost)
-    assert unsettled_in_words(tally) == words
+    assert unsettled(tally.unsettled, tally.unsettled_tokens) == words
     assert tally.usage == Usage()

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Final
 from inference_forge.core.charts.bars import Bar, bar_chart, parts_chart
 from inference_forge.core.charts.frame import count_axis, latency_axis
 from inference_forge.core.charts.over_time import Lane, Series, Span, lane_chart, time_chart
-from inference_forge.core.wording import duration
+from inference_forge.core.wording import duration, unsettled
 from inference_forge.observe.report.totals import LEVERS, amounts_in_words, cost_in_words
 from inference_forge.observe.report.waits import BREAKER, THROTTLE
 
@@ -266,6 +266,8 @@ def _levers(run: Gathering) -> list[Chart]:
         f"{lever} {words}" for lever, each in saved if (words := amounts_in_words(each.cost))
     )
     note = f"Cost {cost_in_words(totals)}."
+    if totals.unsettled_requests:
+        note += f" {unsettled(totals.unsettled_requests, totals.unsettled_tokens)}."
     note += f" Saved {costs}." if costs else ""
     if len(bars) > 1:
         note += " What was saved is an estimate, against one call a row."

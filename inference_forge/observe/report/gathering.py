@@ -187,7 +187,10 @@ class Gathering:
 
     def _on_attempt(self, line: Fields) -> None:
         status = count(line, "status") if line.get("status") is not None else None
+        unsettled_tokens = count(line, "unsettled_tokens")
         self.course.on_attempt(line)
+        self._seen.unsettled_requests += unsettled_tokens > 0
+        self._seen.unsettled_tokens += unsettled_tokens
         is_throttle = line["kind"] == "throttle"
         self._seen.throttled += is_throttle
         is_answer = line["kind"] in {"ok", "answer"}

@@ -151,6 +151,12 @@ def _outcome(run: Gathering, charts: Sequence[Chart]) -> list[Node]:
     return [node("div", *tiles, class_="tiles"), node("h2", "Outcome"), *shown]
 
 
+def _unsettled(totals: Totals) -> str:
+    if not totals.unsettled_requests:
+        return "0"
+    return f"{totals.unsettled_requests:,} (~{totals.unsettled_tokens:,} tokens)"
+
+
 def _figures(totals: Totals) -> list[tuple[str, str]]:
     seconds, done = totals.duration_s, totals.classified + totals.failed
     rows = [
@@ -163,6 +169,7 @@ def _figures(totals: Totals) -> list[tuple[str, str]]:
         ("requests", f"{totals.requests:,}"),
         ("tokens", f"{totals.tokens:,}"),
         ("cost", cost_in_words(totals)),
+        ("unsettled", _unsettled(totals)),
         ("rows/s", f"{done / seconds:,.0f}" if seconds else "-"),
     ]
     for name, found in (

@@ -25,6 +25,7 @@ MAX_FIELDS: Final = 20
 _COUNTS: Final = (
     "rows", "classified", "failed", "pending", "cache_hits", "coalesced", "requests", "packs",
     "retries", "throttled", "breaker_openings", "prompt_tokens", "completion_tokens",
+    "unsettled_requests", "unsettled_tokens",
 )  # fmt: skip
 _BY_NAME: Final = ("failures", "calls", "endpoints", "by_complexity")
 
@@ -56,6 +57,8 @@ class Totals:
     breaker_openings: int = 0
     prompt_tokens: int = 0
     completion_tokens: int = 0
+    unsettled_requests: int = 0
+    unsettled_tokens: int = 0
     is_estimate: bool = False
     has_unknown_cost: bool = False
     duration_s: float | None = None

@@ -107,6 +107,9 @@ class Attempt(InputLine):
     limit: Count
     rate_limit_per_s: Seconds | None
     endpoint: Annotated[str, Field(description="Which server or key; empty for the only one.")]
+    unsettled_tokens: Annotated[
+        Count, Field(description="Estimated input of one without an answer that may be billed.")
+    ]
 
 
 class Retry(InputLine):

@@ -79,6 +79,12 @@ class Stats(Model):
     tokens_are_estimated: Annotated[bool, Field(description="Not all were reported.")]
     cost: Amounts
     has_unknown_cost: Annotated[bool, Field(description="A part has no known price.")]
+    unsettled_requests: Annotated[
+        Count, Field(description="Without an answer; they may be billed all the same.")
+    ]
+    unsettled_tokens: Annotated[
+        Count, Field(description="Their input, an estimate that no other figure contains.")
+    ]
     saved: Saved
     latency_s: Annotated[Quantiles | None, Field(description="Of answers; null without any.")]
     first_token_s: Annotated[Quantiles | None, Field(description="With --stream.")]
