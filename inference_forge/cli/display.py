@@ -1,4 +1,4 @@
-"""Progress on stderr: a Rich bar on a terminal, plain lines elsewhere."""
+"""What is told on stderr while a run lasts: notices, and plain lines of progress."""
 
 from __future__ import annotations
 
@@ -13,7 +13,6 @@ from inference_forge.events import (
     ColumnsRecognised,
     DispatchPaused,
     EndpointChanged,
-    RunFinished,
     TryFinished,
     WakingBegan,
     WakingEnded,
@@ -150,65 +149,3 @@ class TryLines:
         if isinstance(event, TryFinished):
             tell_people(f"debug: {self._redact(try_line(event))}")
         self._lines.on_event(event)
-
-
-class RichBar:
-    """A bar that is redrawn in place, notices above it.
-
-    Arguments:
-        tally: what to show.
-        heading: shown before the figures.
-    """
-
-    def __init__(self, tally: Tally, heading: str = "") -> None:
-        # rich.progress takes 31 ms to import: only a terminal pays for it.
-        from rich.console import Console  # noqa: PLC0415
-        from rich.progress import (  # noqa: PLC0415
-            BarColumn,
-            Progress,
-            SpinnerColumn,
-            TextColumn,
-        )
-        from rich.text import Text  # noqa: PLC0415
-
-        self._text = Text
-        self._tally = tally
-        self._heading = [safe_line(heading)] if heading else []
-        self._console = Console(stderr=True, markup=False, highlight=False, emoji=False)
-        self._progress = Progress(
-            SpinnerColumn(),
-            BarColumn(bar_width=24),
-            TextColumn("{task.description}", markup=False),
-            console=self._console,
-            transient=True,
-            auto_refresh=False,
-        )
-        self._task = self._progress.add_task("reading", total=None)
-        self._progress.start()
-
-    def on_event(self, event: Event) -> None:
-        """Print a notice above the bar when `event` deserves one; end with the run."""
-        if isinstance(event, RunFinished):
-            self.close()
-        elif (line := notice_of(event)) is not None:
-            style = "yellow" if isinstance(event, Warned) and not event.is_note else "dim"
-            with tolerated():
-                # The style belongs to the text: given to print(), it would colour the bar too.
-                self._console.print(self._text(f"forge: {safe_line(line)}", style))
-
-    def tick(self) -> None:
-        """Redraw."""
-        tally = self._tally
-        self._progress.update(
-            self._task,
-            completed=tally.done,
-            total=tally.total,
-            description="  ".join([*self._heading, *progress_parts(tally)]),
-        )
-        with tolerated():
-            self._progress.refresh()
-
-    def close(self) -> None:
-        """Remove the bar and show the cursor again; idempotent."""
-        with tolerated():
-            self._progress.stop()

@@ -20,10 +20,17 @@ from inference_forge.cli.display import PLAIN_EVERY_S, notice_of, try_line
 from inference_forge.cli.streams import tell_people, tolerated, use_log
 from inference_forge.core.terminal import safe_line
 from inference_forge.errors import SettingsError, UsageError
-from inference_forge.events import BreakerChanged, EndpointChanged, TryFinished, Warned
+from inference_forge.events import (
+    BreakerChanged,
+    EndpointChanged,
+    RunFinished,
+    TryFinished,
+    Warned,
+)
 from inference_forge.levels import LogLevel
+from inference_forge.models import Complexity
 from inference_forge.observe.event_stream import unicode_only
-from inference_forge.settings import LogFormat, load_settings
+from inference_forge.settings import LogFormat, ProgressStyle, load_settings
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, MutableMapping
@@ -34,6 +41,8 @@ if TYPE_CHECKING:
     from inference_forge.settings import Settings
 
     Facts = MutableMapping[str, Any]
+
+JSON_EVERY_S: Final = 1.0
 
 NUMBERS: Final = {
     LogLevel.DEBUG: logging.DEBUG,
@@ -114,7 +123,7 @@ class Log:
         redact: Callable[[str], str],
         facts: Mapping[str, str],
     ) -> None:
-        self.is_instead = settings.log_format is LogFormat.JSON
+        self.is_instead = is_stderr_json(settings)
         self._redact = redact
         self._file: FileLines | None = None
         self._sinks: list[Any] = []
@@ -180,12 +189,20 @@ class LoggedEvents:
         other: the other, None where stderr is the log's.
         log: takes the lines.
         tally: what progress is told of; None for no progress.
+        every_s: seconds between two lines of progress.
     """
 
-    def __init__(self, other: Observer | None, log: Log, tally: Tally | None) -> None:
+    def __init__(
+        self,
+        other: Observer | None,
+        log: Log,
+        tally: Tally | None,
+        every_s: float = PLAIN_EVERY_S,
+    ) -> None:
         self._other = other
         self._log = log
         self._tally = tally
+        self._every_s = every_s
         self._told_at_s = 0.0
 
     def on_event(self, event: Event) -> None:
@@ -196,6 +213,8 @@ class LoggedEvents:
             case TryFinished():
                 facts = {"code": event.code, "latency_s": round(event.latency_s, 6)}
                 self._log.tell(LogLevel.DEBUG, try_line(event), **facts)
+            case RunFinished() if self._tally is not None and self._every_s == JSON_EVERY_S:
+                self._progress(self._tally)
             case Warned(message=message, code=code, is_note=is_note):
                 self._log.tell(LogLevel.INFO if is_note else LogLevel.WARNING, message, code=code)
             case _:
@@ -205,11 +224,13 @@ class LoggedEvents:
                     self._log.tell(LogLevel.WARNING if is_bad else LogLevel.INFO, line)
 
     def tick(self) -> None:
-        """Tell of progress every 10 s."""
+        """Tell of progress when the last line is old enough."""
         tally = self._tally
-        if tally is None or tally.elapsed_s - self._told_at_s < PLAIN_EVERY_S:
-            return
-        self._told_at_s = tally.elapsed_s
+        if tally is not None and tally.elapsed_s - self._told_at_s >= self._every_s:
+            self._told_at_s = tally.elapsed_s
+            self._progress(tally)
+
+    def _progress(self, tally: Tally) -> None:
         left_s = tally.left_s()
         self._log.tell(
             LogLevel.INFO,
@@ -219,7 +240,19 @@ class LoggedEvents:
             failed=tally.failed,
             rows_per_s=round(tally.rate_per_s, 1),
             eta_seconds=None if left_s is None else round(left_s, 1),
+            cache_hits=tally.cache_hits,
+            coalesced=tally.coalesced,
+            in_flight=tally.in_flight,
+            limit=tally.limit,
+            breaker=tally.breaker,
+            cost={currency: str(amount) for currency, amount in tally.cost.items() if currency},
+            by_complexity={name.value: tally.by_complexity[name] for name in Complexity},
         )
+
+
+def is_stderr_json(settings: Settings) -> bool:
+    """Tell whether every line on stderr is JSON: that of `--progress json` has none beside it."""
+    return settings.log_format is LogFormat.JSON or settings.progress is ProgressStyle.JSON
 
 
 def open_log(settings: Settings, redact: Callable[[str], str], facts: Mapping[str, str]) -> None:
@@ -233,7 +266,7 @@ def open_log(settings: Settings, redact: Callable[[str], str], facts: Mapping[st
     Raises:
         UsageError: the file cannot be opened.
     """
-    is_wanted = settings.log_format is LogFormat.JSON or settings.log_file is not None
+    is_wanted = is_stderr_json(settings) or settings.log_file is not None
     log = Log(settings, redact, facts) if is_wanted else None
     use_log(log, settings.log_level)
 
@@ -242,7 +275,11 @@ def use_json_if_wanted(flags: Mapping[str, Any], redact: Callable[[str], str], r
     """Write stderr as JSON where that is asked for, although other settings cannot be used."""
     with suppress(SettingsError):
         found = load_settings(
-            flags, environ=os.environ, project_file=None, user_file=None, only=("log_format",)
+            flags,
+            environ=os.environ,
+            project_file=None,
+            user_file=None,
+            only=("log_format", "progress"),
         ).settings
         open_log(found, redact, {"run_id": run_id})
 

@@ -8,17 +8,18 @@ from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from inference_forge.app import Watcher
+from inference_forge.cli.bar import RichBar
 from inference_forge.cli.display import (
+    PLAIN_EVERY_S,
     PLAIN_TICK_S,
     RICH_TICK_S,
     NoLines,
     NoticeLines,
     PlainLines,
-    RichBar,
     TryLines,
     notice_of,
 )
-from inference_forge.cli.logs import LoggedEvents
+from inference_forge.cli.logs import JSON_EVERY_S, LoggedEvents
 from inference_forge.cli.streams import say, used_log
 from inference_forge.events import Warned
 from inference_forge.levels import LogLevel
@@ -56,7 +57,8 @@ def watcher_for(
         say(f"--- {heading}")
     told = None if style is ProgressStyle.NONE else tally
     if log is not None and log.is_instead:
-        logged = LoggedEvents(None, log, told)
+        is_json = style is ProgressStyle.JSON
+        logged = LoggedEvents(None, log, told, JSON_EVERY_S if is_json else PLAIN_EVERY_S)
         return Watcher(logged, logged.tick, PLAIN_TICK_S)
     if has_bar:
         bar = RichBar(tally, heading if heading is not None and is_brief else "")

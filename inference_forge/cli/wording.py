@@ -20,6 +20,12 @@ if TYPE_CHECKING:
 MAX_ENDPOINTS: Final = 8
 """So many servers or keys are named in the summary."""
 
+MAX_CODES: Final = 5
+"""So many codes of failures are named there."""
+
+LINE: Final = 80 - len("forge: ") - 12
+"""Cells for a fact of the summary on a terminal of 80 columns: so it fits a screen."""
+
 WORTH_PACKING: Final = 0.3
 """Share of the bill from which a hint is worth a line."""
 
@@ -60,12 +66,30 @@ def tokens_in_words(usage: Usage) -> str:
     return f"{usage.total_tokens:,} ({usage.prompt_tokens:,} in{estimate})"
 
 
+def failed_in_words(tally: Tally) -> str:
+    """Return how many rows failed, and the most frequent codes that fit a line of 80 columns."""
+    codes = [f"{code} {number:,}" for code, number in tally.failures.most_common(MAX_CODES)]
+    while codes:
+        more = len(tally.failures) - len(codes)
+        shown = ", ".join([*codes, *([f"{more} more"] if more else [])])
+        words = f"{tally.failed:,} ({shown})"
+        if len(words) <= LINE:
+            return words
+        codes.pop()
+    return f"{tally.failed:,}"
+
+
 def endpoints_in_words(requests: Mapping[str, int]) -> str:
     """Return how many requests each of several servers or keys got."""
     names = list(requests)
-    shown = ", ".join(f"{name} {requests[name]:,}" for name in names[:MAX_ENDPOINTS])
-    more = len(names) - MAX_ENDPOINTS
-    return f"{shown} and {more} more" if more > 0 else shown
+    words = ""
+    for number in range(min(len(names), MAX_ENDPOINTS), 0, -1):
+        shown = ", ".join(f"{name} {requests[name]:,}" for name in names[:number])
+        more = len(names) - number
+        words = f"{shown} and {more} more" if more else shown
+        if len(words) <= LINE or number == 1:
+            break
+    return words
 
 
 def changes_in_words(changes: Mapping[str, int]) -> str:
@@ -95,6 +119,8 @@ def summary_lines(result: InputResult) -> list[str]:
             rows.append(("pending", str(published.pending)))
     if result.savings is not None:
         rows[place:place] = saved_rows(result.savings)
+    if result.stop is None and published is not None and published.failures is not None:
+        rows.append(("next", "the same command asks about the failed rows again"))
     rows += [("partial", f"{path}, replaced by the next run") for path in result.partials]
     return [f"{name:<10}  {value}" for name, value in rows]
 
@@ -154,13 +180,10 @@ def _requests(tally: Tally) -> str:
 
 def _summary_rows(tally: Tally) -> list[tuple[str, str]]:
     usage = tally.usage
-    failed = f"{tally.failed:,}"
-    if tally.failures:
-        failed += f" ({', '.join(f'{code} {n:,}' for code, n in tally.failures.most_common(5))})"
     rows = [
         ("rows", f"{tally.read:,}"),
         ("classified", f"{tally.classified:,}"),
-        ("failed", failed),
+        ("failed", failed_in_words(tally)),
         ("cache hits", f"{tally.cache_hits:,}"),
         ("coalesced", f"{tally.coalesced:,}"),
         (

@@ -60,6 +60,8 @@ class Tally:
         calls: tries by HTTP status; `2xx` for an answer, `none` without a response.
         retries: how often a ticket waited for another try.
         queued: tickets that wait for a call now.
+        waiting: likewise, by complexity.
+        under_way: tickets dispatched that have no outcome, by complexity.
         most_queued: the most that waited at a time.
         waited_s: how long tickets waited until their batch was dispatched.
         rate_limit_per_s: requests per second that the provider admits, None when unknown.
@@ -89,6 +91,8 @@ class Tally:
     retries: int = 0
     queued: int = 0
     most_queued: int = 0
+    waiting: Counter[Complexity] = field(default_factory=Counter)
+    under_way: Counter[Complexity] = field(default_factory=Counter)
     rate_limit_per_s: float | None = None
     in_flight: int = 0
     limit: int = 0
@@ -171,6 +175,7 @@ class Tally:
                 self._on_batch(event)
             case CallSpared(complexity=complexity):
                 self._calls.on_finished(complexity)
+                self.under_way[complexity] -= 1
             case _:
                 self._on_rare(event)
 
@@ -181,6 +186,7 @@ class Tally:
             case TicketsQueued():
                 self._calls.on_queued(event.by_complexity)
                 self.queued = sum(event.by_complexity.values())
+                self.waiting = Counter(event.by_complexity)
                 self.most_queued = max(self.most_queued, self.queued)
             case RetryScheduled():
                 self.retries += 1
@@ -213,6 +219,8 @@ class Tally:
     def _on_batch(self, event: BatchStarted) -> None:
         self._calls.on_started(event.complexity, event.tickets)
         self.queued = max(0, self.queued - event.tickets)
+        self.waiting[event.complexity] -= event.tickets
+        self.under_way[event.complexity] += event.tickets
         for waited_s in event.waited_s:
             self.waited_s.add(waited_s)
 
@@ -272,6 +280,7 @@ class Tally:
 
     def _on_ticket(self, event: TicketFinished) -> None:
         self._calls.on_finished(event.complexity)
+        self.under_way[event.complexity] -= 1
         self._eta.on_ticket(event.complexity)
         self.asked[event.complexity] += 1
         self.asked_chars += event.chars

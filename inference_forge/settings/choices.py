@@ -67,6 +67,7 @@ class ProgressStyle(StrEnum):
     AUTO = "auto"
     RICH = "rich"
     PLAIN = "plain"
+    JSON = "json"
     NONE = "none"
 
 

@@ -76,7 +76,7 @@ class Settings(AskingSettings):
         ),
     ] = None
     progress: Annotated[
-        ProgressStyle, Doc("rich, plain, none; auto is rich on a terminal.", SCREEN)
+        ProgressStyle, Doc("rich, plain, json, none; auto is rich on a terminal.", SCREEN)
     ] = ProgressStyle.AUTO
     quiet: Annotated[
         bool, Doc("No progress and no summary; warnings stay.", SCREEN, flag="-q,--quiet")

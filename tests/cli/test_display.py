@@ -165,8 +165,9 @@ def test_the_bar_shows_the_run_and_nothing_of_the_tickets(isolated: Path) -> Non
         code, shown = on_terminal("classify", "in.csv", *where)
     assert code == 3
     text = CSI.sub("", shown)
-    assert re.search(r"[1-9]\d*/91 rows  \d+/s  (\d+ cached  )?\d+ failed  ETA [\d.]+ m?s", text)
-    assert re.search(r"(cached  )1 failed", text)
+    assert re.search(r"[1-9]\d*/91 rows  \d+/s  ETA [\d.]+ m?s", text)
+    assert re.search(r"1 failed  \d+/\d+ in flight  \d+ cached", text)
+    assert re.search(r"simple [1-9]\d*/\d\d", text)
     assert re.search(r"[\x00-\x09\x0b\x0c\x0e-\x1f\x7f-\x9f\u202e]", text) is None
     assert "\x1b]" not in shown
     assert shown.rindex("\x1b[?25h") > shown.rindex("\x1b[?25l")

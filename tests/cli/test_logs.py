@@ -13,6 +13,9 @@ import pytest
 from running import CANARY, GOOD, Done, forge, shell, tickets
 from servers import Reply, ScriptedServer, completion, error
 
+from inference_forge.cli.logs import JSON_EVERY_S, LoggedEvents
+from inference_forge.observe.tally import Tally
+
 pytestmark = pytest.mark.usefixtures("isolated")
 
 
@@ -259,3 +262,36 @@ def test_a_measurement_says_at_error_why_it_stopped() -> None:
         done = forge("tune", *QUICK["tune"], *ask, "--log-level", "error")
     assert done.code == 4
     assert "what was measured before is shown" in done.last
+
+
+def test_progress_as_json() -> None:
+    """Every line on stderr is JSON; the last progress has every row."""
+    tickets(Path("in.csv"), "hello", "", "hello")
+    done = forge("classify", "in.csv", "--progress", "json")
+    found = objects(done.err)
+    (last,) = (line for line in found if line["event"] == "progress")
+    assert (last["completed"], last["total"], last["failed"], last["coalesced"]) == (3, 3, 1, 1)
+    assert (last["breaker"], last["cost"]) == ("closed", {})
+    assert last["by_complexity"] == {"simple": 2, "medium": 0, "complex": 0}
+    (line,) = objects(forge("classify", "none.csv", "--progress", "json").err)
+    assert line["level"] == "error"
+    (line,) = objects(forge("classify", "in.csv", "--progress", "json", "--rpm", "-1").err)
+    assert line["level"] == "error"
+    quiet = forge("classify", "in.csv", "--progress", "json", "--quiet")
+    assert (quiet.code, quiet.err) == (3, "")
+
+
+def test_progress_as_json_comes_every_second() -> None:
+    """Not every tick, and not every 10 s as in a log."""
+    now_s = 0.0
+    told = []
+
+    class Lines:
+        def tell(self, level: object, message: str, **facts: object) -> None:
+            told.append((level, message, facts))
+
+    logged = LoggedEvents(None, Lines(), Tally(lambda: now_s), JSON_EVERY_S)  # type: ignore[arg-type]
+    for _ in range(10):
+        now_s += 0.5
+        logged.tick()
+    assert len(told) == 5
