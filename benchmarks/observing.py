@@ -37,6 +37,7 @@ WORDS = [
     "screen",
     "crash",
 ]
+TRACES = ("--traces", "otlp")
 OUTLETS = ("--events", "events.ndjson", "--metrics", "nightly.prom", "--summary-json", "s.json")
 EMBEDDED = ("--no-cache",)
 SIMULATED = ("--no-cache", "--provider", "simulated", "--simulation", "latency=0,jitter=0")

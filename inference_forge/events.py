@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
-    from inference_forge.models import Complexity, ResolvedRow, Spending
+    from inference_forge.models import Complexity, ResolvedRow, Spending, Usage
 
 
 @dataclass(frozen=True, slots=True)
@@ -146,6 +146,8 @@ class TryFinished:
         unsettled_tokens: estimated input tokens of a try that brought no answer, and may be billed
             all the same; 0 for all others. No ticket's spending contains them.
         rows: index of each ticket's row.
+        model: that was asked.
+        usage: what the answer took; None without one.
     """
 
     complexity: Complexity
@@ -162,6 +164,8 @@ class TryFinished:
     endpoint: str = ""
     unsettled_tokens: int = 0
     rows: Sequence[int] = ()
+    model: str = ""
+    usage: Usage | None = None
 
 
 @dataclass(frozen=True, slots=True)

@@ -19,9 +19,10 @@ from inference_forge.app.outlet_conflicts import check_apart
 from inference_forge.app.outlets import Opened, RunOutlets
 from inference_forge.app.places import STDOUT, user_places
 from inference_forge.app.secrets import key_names, secrets_of
+from inference_forge.app.trace_wiring import header_secrets, open_traces
 from inference_forge.errors import SettingsError, UsageError
 from inference_forge.observe.event_stream import EventStream, lost
-from inference_forge.settings import PROJECT_FILE, load_settings
+from inference_forge.settings import PROJECT_FILE, TraceExport, load_settings
 from inference_forge.version import version
 
 if TYPE_CHECKING:
@@ -49,6 +50,9 @@ def outlets_of(job: ClassifyJob) -> Iterator[RunOutlets]:
     if settings.ping is not None:
         # Whoever knows the address can ping: no message, record or event shows it.
         job.secrets.learn(settings.ping)
+    if settings.traces is not TraceExport.NONE:
+        for secret in header_secrets(job.environ):
+            job.secrets.learn(secret)
     outlets = RunOutlets(opened, run_id=job.run_id, redact=redact.text)
     try:
         _open_endings(opened, settings, job.inputs, job.stdout, job.notices)
@@ -56,6 +60,13 @@ def outlets_of(job: ClassifyJob) -> Iterator[RunOutlets]:
             _open_events(opened, job, redact.text)
         elif settings.events_text:
             job.notices.note("events_text_unused", "--events-text does nothing without --events")
+        opened.traces = open_traces(
+            settings.traces,
+            job.run_id,
+            environ=job.environ,
+            redact=redact.text,
+            notices=job.notices,
+        )
         outlets.begin()
         yield outlets
     except BaseException as error:

@@ -28,6 +28,7 @@ if TYPE_CHECKING:
     from inference_forge.app.answering import Answering, Choice
     from inference_forge.app.job import Watcher
     from inference_forge.app.metric_wiring import MetricOutlets
+    from inference_forge.app.trace_wiring import TraceOutlet
     from inference_forge.core.savings import Savings
     from inference_forge.events import Event
     from inference_forge.observe.event_stream import EventStream
@@ -47,6 +48,7 @@ class Opened:
         metrics: takes what metrics are made of.
         lines: takes the lines of events.
         events: makes them.
+        traces: makes and sends spans.
     """
 
     ping: Pinger | None = None
@@ -54,6 +56,7 @@ class Opened:
     metrics: MetricOutlets | None = None
     lines: LineStream | None = None
     events: EventStream | None = None
+    traces: TraceOutlet | None = None
 
 
 class RunOutlets:
@@ -98,6 +101,8 @@ class RunOutlets:
         self._record = replace(record, started_at=self._record.started_at)
         if self._opened.metrics is not None:
             self._opened.metrics.asks(record.provider, record.model)
+        if self._opened.traces is not None and self._choice is not None:
+            self._opened.traces.asks(record, self._choice)
         events, choice = self._opened.events, self._choice
         if events is not None and choice is not None:
             fields = {field.name: list(field.label_names) for field in choice.taxonomy.fields}
@@ -125,6 +130,9 @@ class RunOutlets:
             seeing.append(counts.on_event)
         if self._opened.metrics is not None:
             self._opened.metrics.watch(tally, self._labels)
+        if self._opened.traces is not None:
+            spans = self._opened.traces.spans.input(len(self._tallies), name)
+            seeing.append(spans.on_event)
         events = self._opened.events
         if events is not None:
             self._input = InputEvents(events, len(self._tallies), name, tally)
@@ -190,6 +198,8 @@ class RunOutlets:
             opened.lines.close()
         if opened.write_summary is not None:
             opened.write_summary(self._summary(record, stats))
+        if opened.traces is not None:
+            opened.traces.end(record)
         if opened.metrics is not None:
             opened.metrics.end(record)
         if opened.ping is not None:

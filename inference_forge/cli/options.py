@@ -25,7 +25,7 @@ CLASSIFY_ONLY: Final = frozenset(
     {"sample", "seed", "output", "failures", "prefix", "keep", "drop", "order", "csv_guard"}
     | {"keep_reasoning", "publish_partial", "max_failure_rate", "pack", "pack_size", "cache_mode"}
     | {"fallback_model", "fallback_provider", "refresh", "confirm_above"}
-    | {"events", "events_text", "metrics", "metrics_port", "ping", "summary_json"}
+    | {"events", "events_text", "metrics", "metrics_port", "ping", "summary_json", "traces"}
 )
 """Settings about results and who is told of a run, and what a measurement decides itself."""
 

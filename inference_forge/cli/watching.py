@@ -23,7 +23,7 @@ from inference_forge.cli.logs import JSON_EVERY_S, LoggedEvents
 from inference_forge.cli.streams import say, used_log
 from inference_forge.events import Warned
 from inference_forge.levels import LogLevel
-from inference_forge.settings import ProgressStyle
+from inference_forge.settings import ProgressStyle, TraceExport
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -52,7 +52,9 @@ def watcher_for(
         is_brief: show the heading in the bar where there is one, and not for good.
     """
     log, style = used_log(), _style(settings)
-    has_bar = style is ProgressStyle.RICH and redact is None
+    # Nothing can be redrawn between the lines that tell of spans.
+    is_plain = settings.traces is TraceExport.CONSOLE
+    has_bar = style is ProgressStyle.RICH and redact is None and not is_plain
     if heading is not None and not settings.quiet and not (has_bar and is_brief):
         say(f"--- {heading}")
     told = None if style is ProgressStyle.NONE else tally

@@ -240,12 +240,12 @@ class Asker:
             result = read(answer)
         except AnswerError as error:
             self._lane.admission.succeeded(slot, answer)
-            self._emit_try(complexity, state, error, began_s, answer.first_token_s)
+            self._emit_try(complexity, state, error, began_s, answer)
             return self.verdicts.after_answer(error, state)
         # Before the slot goes back: it may be the success that ends the trial phase.
         self._lane.health.on_success()
         self._lane.admission.succeeded(slot, answer)
-        self._emit_try(complexity, state, None, began_s, answer.first_token_s)
+        self._emit_try(complexity, state, None, began_s, answer)
         return result
 
     async def _send(self, state: RequestState) -> ModelAnswer:
@@ -265,7 +265,7 @@ class Asker:
         state: RequestState,
         error: ProviderError | AnswerError | None,
         began_s: float,
-        first_token_s: float | None = None,
+        answer: ModelAnswer | None = None,
     ) -> None:
         load = self._lane.admission.load()
         self._emit(
@@ -281,9 +281,11 @@ class Asker:
                 address=self._lane.address,
                 endpoint=self._lane.endpoint,
                 tickets=len(state.request.texts),
-                first_token_s=first_token_s,
+                first_token_s=None if answer is None else answer.first_token_s,
                 unsettled_tokens=_unsettled(state.request, error),
                 rows=state.rows,
+                model=self._lane.provider.model,
+                usage=None if answer is None else answer.usage,
             )
         )
 

@@ -13,6 +13,7 @@ from inference_forge.settings.choices import (
     Reasoning,
     Redaction,
     SummaryMode,
+    TraceExport,
     choices_in,
 )
 from inference_forge.settings.doc import Doc
@@ -51,6 +52,7 @@ __all__ = [
     "Settings",
     "Spec",
     "SummaryMode",
+    "TraceExport",
     "choices_in",
     "load_settings",
     "parse_duration",

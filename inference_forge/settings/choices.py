@@ -71,6 +71,14 @@ class ProgressStyle(StrEnum):
     NONE = "none"
 
 
+class TraceExport(StrEnum):
+    """Where the spans of a run go."""
+
+    NONE = "none"
+    OTLP = "otlp"
+    CONSOLE = "console"
+
+
 class HttpStack(StrEnum):
     """What speaks HTTP to a provider."""
 

@@ -18,6 +18,7 @@ from inference_forge.settings.choices import (
     CacheMode,
     LogFormat,
     ProgressStyle,
+    TraceExport,
 )
 from inference_forge.settings.doc import (
     CACHE,
@@ -115,3 +116,7 @@ class Settings(AskingSettings):
         Le(65_535),
         Doc("Serve the metrics at 127.0.0.1 while the run lasts; 0 takes a free port.", WATCH),
     ] = None
+    traces: Annotated[
+        TraceExport,
+        Doc("none, otlp, console: spans of OpenTelemetry; OTEL_* say where (extra: otel).", WATCH),
+    ] = TraceExport.NONE
