@@ -83,7 +83,7 @@ class RunTraces:
         self._fallback: Asked | None = None
         self._inputs: list[InputTraces] = []
         self.ended = 0
-        self._run = self.start("forge run", None, {"forge.run.id": run_id}, self.now_ns())
+        self._run = self.start("forge.run", None, {"forge.run.id": run_id}, self.now_ns())
         self._under_run = set_span_in_context(self._run)
 
     def asks(self, asked: Asked, fallback: Asked | None) -> None:
@@ -202,7 +202,7 @@ class InputTraces:
             "forge.complexity": event.complexity.value,
             "forge.queue_s.max": max(event.waited_s, default=0.0),
         }
-        span = self._run.start("forge batch", self._above, attributes, self._run.now_ns())
+        span = self._run.start("forge.batch", self._above, attributes, self._run.now_ns())
         batch = _Batch(span, len(event.rows))
         self._batches.update(dict.fromkeys(event.rows, batch))
 

@@ -26,6 +26,7 @@ pytestmark = pytest.mark.usefixtures("isolated")
 
 SIMULATED = ("--provider", "simulated", "--simulation", "latency=0", "--no-cache")
 OTLP = (*SIMULATED, "--traces", "otlp")
+ONE = b'{"id": 1, "text": "hello"}\n'
 TEXT = "my invoice 4711 is wrong"
 
 
@@ -109,7 +110,7 @@ def test_a_run_its_batches_and_their_attempts(collector: Collector) -> None:
     done = forge("classify", "in.csv", *OTLP, *prices)
     assert done.code == 3
     found = json.loads(Path("s.json").read_text(encoding="utf-8"))
-    (run,), batches, attempts = (collector.named(each) for each in ("forge r", "forge b", "chat "))
+    (run,), batches, attempts = (collector.named(each) for each in ("forge.r", "forge.b", "chat "))
     assert len(collector.spans) == 1 + len(batches) + len(attempts)
     assert len({span.trace_id for span in collector.spans}) == 1
     assert run.parent_span_id == b""
@@ -168,9 +169,9 @@ def test_a_run_that_stops_is_an_error(collector: Collector) -> None:
     with ScriptedServer(lambda *_: error(401, "invalid_api_key", "no")) as server:
         ask = ("--provider", "openai", "--base-url", server.url, "--model", "m", "--traces", "otlp")
         assert forge("classify", "in.csv", *ask).code == 4
-    (run,) = collector.named("forge run")
+    (run,) = collector.named("forge.run")
     assert (run.status.code, facts(run)["error.type"]) == (2, "exit_4")
-    assert sum(facts(span).get("forge.batch.pending", 0) for span in collector.named("forge b")) > 0
+    assert sum(facts(span).get("forge.batch.pending", 0) for span in collector.named("forge.b")) > 0
 
 
 def test_the_environment_names_headers_and_service(
@@ -242,17 +243,13 @@ def test_only_http_is_spoken(monkeypatch: pytest.MonkeyPatch) -> None:
 
 def test_on_the_console(monkeypatch: pytest.MonkeyPatch) -> None:
     """A line of JSON each on stderr, for trying it out; the results stay alone on stdout."""
-    done = forge(
-        "classify", "-", *SIMULATED, "--traces", "console", stdin=b'{"id": 1, "text": "hello"}\n'
-    )
+    done = forge("classify", "-", *SIMULATED, "--traces", "console", stdin=ONE)
     assert done.code == 0
     spans = [json.loads(line) for line in done.err.splitlines() if line.startswith("{")]
-    assert [span["name"].split()[0] for span in spans] == ["chat", "forge", "forge"]
+    assert [span["name"].split()[0] for span in spans] == ["chat", "forge.batch", "forge.run"]
     assert b"trace_id" not in done.out
     monkeypatch.setenv("OTEL_SDK_DISABLED", "true")
-    done = forge(
-        "classify", "-", *SIMULATED, "--traces", "console", stdin=b'{"id": 1, "text": "hello"}\n'
-    )
+    done = forge("classify", "-", *SIMULATED, "--traces", "console", stdin=ONE)
     assert "trace_id" not in done.err
     assert "did not arrive" not in done.err
 
