@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+import re
 import threading
 from contextlib import suppress
 from typing import TYPE_CHECKING, Final, TextIO
@@ -26,7 +27,7 @@ SERVICE: Final = "inference-forge"
 CLOSE_S: Final = 5.0
 """So long a slow collector is waited for at the end, like a slow reader of events."""
 
-_MAX_REASON: Final = 200
+_STATUS: Final = re.compile(r"\bcode: (\d{3})\b")
 _NOISY: Final = ("opentelemetry", "urllib3")
 
 
@@ -57,16 +58,17 @@ class CountingExporter(SpanExporter):
 
 
 class _Kept(logging.Handler):
-    """Keeps the first thing that went wrong, and lets nothing through to the terminal."""
+    """Keeps how a collector refused, and lets nothing through to the terminal."""
 
     def __init__(self) -> None:
         super().__init__(logging.WARNING)
-        self.first = ""
+        self.status = ""
 
     def emit(self, record: logging.LogRecord) -> None:
-        """Keep a message."""
-        if not self.first and record.name.startswith("opentelemetry"):
-            self.first = record.getMessage().splitlines()[0][:_MAX_REASON]
+        """Keep an HTTP status."""
+        found = _STATUS.search(record.getMessage())
+        if found is not None:
+            self.status = found[1]
 
 
 class SpanOutlet:
@@ -131,8 +133,12 @@ class SpanOutlet:
                 logger.removeHandler(self._kept)
                 logger.propagate = propagates
         if lost > 0:
-            because = f" ({self._kept.first.rstrip('.')})" if self._kept.first else ""
-            self._warn(f"--traces: {lost:,} of {ended:,} spans did not arrive{because}")
+            because = (
+                f"the collector answers {self._kept.status}"
+                if self._kept.status
+                else "no collector took them in time; OTEL_EXPORTER_OTLP_ENDPOINT says where it is"
+            )
+            self._warn(f"--traces: {lost:,} of {ended:,} spans did not arrive: {because}")
 
 
 def otlp_exporter() -> SpanExporter:

@@ -50,7 +50,9 @@ def begin_logged(
     settings = found.loaded.settings
     if settings.log_file is not None:
         # The other outlets, which a settings file may name, are only opened by a run.
-        nowhere: dict[str, Any] = dict.fromkeys(("events", "metrics", "summary_json", "output", "failures"))
+        nowhere: dict[str, Any] = dict.fromkeys(
+            ("events", "metrics", "summary_json", "output", "failures")
+        )
         check_apart(replace(settings, **nowhere), inputs)
     open_log(settings, redaction(), {"run_id": run_id})
     return found

@@ -167,8 +167,8 @@ def test_each_redraw_is_one_write(screen: Terminal, monkeypatch: pytest.MonkeyPa
     """Nothing can be seen half drawn: that would flicker."""
     shown = RichBar(busy(), stream=screen)
     shown.tick()
-    writes = []
-    monkeypatch.setattr(screen, "write", lambda text: writes.append(text) or len(text))
+    writes: list[str] = []
+    monkeypatch.setattr(screen, "write", writes.append)
     shown.tick()
     assert len([text for text in writes if text]) == 1
     assert bar.GAP in writes[0]
