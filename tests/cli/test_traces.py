@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 from opentelemetry.proto.collector.trace.v1.trace_service_pb2 import ExportTraceServiceRequest
+from opentelemetry.sdk.trace.export import SpanExporter, SpanExportResult
 from running import CANARY, GOOD, forge, tickets
 from servers import Reply, ScriptedServer, completion, error
 
@@ -261,3 +262,28 @@ def test_it_is_loaded_only_when_asked_for(monkeypatch: pytest.MonkeyPatch) -> No
     tickets(Path("in.csv"), "one")
     assert forge("classify", "in.csv").code == 0
     assert "inference_forge.observe.traces" not in sys.modules
+
+
+def test_the_embedded_classifier_sends_nothing(collector: Collector) -> None:
+    """Its batches are spans, requests there are none."""
+    tickets(Path("in.csv"), "one", "two")
+    assert forge("classify", "in.csv", "--traces", "otlp").code == 0
+    assert collector.named("chat ") == []
+    assert collector.named("forge.b")
+
+
+def test_one_that_hangs_is_not_waited_for() -> None:
+    """Longer than is allowed: an export that never ends would hold up the end of a run."""
+    told: list[str] = []
+    hangs = threading.Event()
+
+    class Hanging(SpanExporter):
+        def export(self, _spans: object) -> SpanExportResult:
+            hangs.wait()
+            return SpanExportResult.FAILURE
+
+    outlet = trace_export.SpanOutlet(Hanging(), version="1", warn=told.append, close_s=0.01)
+    outlet.tracer("").start_span("x").end()
+    outlet.close(1)
+    hangs.set()
+    assert told[0].startswith("--traces: 1 of 1 spans did not arrive")
