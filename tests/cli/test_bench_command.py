@@ -252,7 +252,8 @@ def test_a_real_provider_is_asked_when_the_answer_is_yes() -> None:
     assert code == 2
     assert "nothing was sent" in shown
     assert "---" not in shown
-    code, shown = on_terminal(*quick, typed=b"y\n", environ={"FORGE_PROGRESS": "plain"})
+    plain = {"FORGE_PROGRESS": "plain"}
+    code, shown = on_terminal(*quick, typed=b"y\n", environ=plain, with_stdout=True)
     assert code == 6
     assert "--- sweep, x, single: warm-up, not counted" in shown
     assert "nothing was measured" in shown
