@@ -42,7 +42,17 @@ class Counted:
 
 
 def summaries(err: str) -> list[Counted]:
-    """Return what a run's stderr says of each input."""
+    """Return what a run's stderr says of each input; the total of several must be their sum."""
+    head, *total = re.split(r"(?m)^forge: --- [\d,]+ inputs together$", err)
+    found = _summaries(head)
+    for closing in total:
+        (summed,) = _summaries(closing)
+        for name in ("rows", "classified", "failed"):
+            assert getattr(summed, name) == sum(getattr(each, name) for each in found), name
+    return found
+
+
+def _summaries(err: str) -> list[Counted]:
     found: list[dict[str, Any]] = []
     for line in err.splitlines():
         fact = _FACT.fullmatch(line)

@@ -74,6 +74,7 @@ def _classify(
         run_classify,
         tell_of_broken_settings,
     )
+    from inference_forge.cli.closing import tell_total  # noqa: PLC0415
     from inference_forge.cli.logs import open_log, use_json_if_wanted  # noqa: PLC0415
     from inference_forge.cli.watching import (  # noqa: PLC0415
         tell_rest,
@@ -125,6 +126,8 @@ def _classify(
     except ForgeError:
         tell_warnings(notices)
         raise
+    if not settings.quiet:
+        tell_total(results)
     tell_rest(notices, results, settings)
     _report_stop(results[-1], settings)
     _exit(results, settings)

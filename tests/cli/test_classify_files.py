@@ -144,13 +144,50 @@ def test_several_inputs_get_one_results_file_each(isolated: Path) -> None:
     assert forge("classify", "a.csv", "b.csv").code == 3
     done = forge("classify", *sorted(p.name for p in isolated.iterdir()))
     assert done.code == 3
-    assert [line for line in done.lines if line.startswith("---")] == ["--- a.csv", "--- b.csv"]
+    headings = [line for line in done.lines if line.startswith("---")]
+    assert headings == ["--- a.csv", "--- b.csv", "--- 2 inputs together"]
     assert (
         "not read, because they are named like files that forge writes: "
         "a.failures.csv, a.results.csv, b.failures.csv, b.results.csv"
     ) in done.lines
     assert done.err.count("\nforge: results") == 2
     assert [r["text"] for r in read_csv(isolated / "b.results.csv")] == ["hello b"]
+
+
+def test_several_inputs_have_a_closing_total(isolated: Path, server: ScriptedServer) -> None:
+    """Sums of what stands above, at the end; of one input, or with `--quiet`, there is none."""
+    tickets(isolated / "a.csv", "hello", "hello again", "")
+    tickets(isolated / "b.csv", "hello", "goodbye")
+    done = forge("classify", "a.csv", "b.csv", "--log-file", "run.log", *ask(server))
+    total = done.lines[done.lines.index("--- 2 inputs together") + 1 :]
+    assert total[:5] == [
+        "rows        5",
+        "classified  4",
+        "failed      1 (in 1 of 2 inputs)",
+        "cache hits  1",
+        "requests    3",
+    ]
+    assert [line.split()[0] for line in total[5:]] == ["tokens", "cost", "time"]
+    log = (isolated / "run.log").read_text().splitlines()
+    logged = [line for line in log if '"event":"total"' in line]
+    assert len(logged) == 1
+    assert '"inputs":2,"rows":"5"' in logged[0]
+    assert "together" not in forge("classify", "a.csv", *ask(server)).err
+    assert "together" not in forge("classify", "a.csv", "b.csv", "--quiet", *ask(server)).err
+
+
+def test_the_total_of_a_stopped_run_says_what_is_pending(
+    isolated: Path, server: ScriptedServer
+) -> None:
+    """And the reason stays the last line."""
+    tickets(isolated / "a.csv", "hello")
+    tickets(isolated / "b.csv", "goodbye", "farewell")
+    limits = ("--max-requests", "2", "--concurrency", "1")
+    done = forge("classify", "a.csv", "b.csv", *limits, *ask(server))
+    total = done.lines[done.lines.index("--- 2 inputs together") + 1 :]
+    assert done.code == 6
+    assert {"rows        3", "classified  2", "pending     1"} <= set(total)
+    assert "stopped" in total[-1]
 
 
 def test_warnings_are_told_for_each_of_several_inputs(isolated: Path) -> None:
