@@ -188,6 +188,10 @@ class RichBar:
 
         columns = max(1, self._console.width)
         rows = sum(max(1, -(-cells // columns)) for cells in self._drawn)
+        if self._drawn:
+            # The terminal echoes ^C behind the last line: what comes next would begin beside it.
+            back = ControlType.CARRIAGE_RETURN
+            self._console.control(Control(back, (ControlType.ERASE_IN_LINE, 2)))
         self._drawn = []
         for _ in range(rows):
             up, erase = (ControlType.CURSOR_UP, 1), (ControlType.ERASE_IN_LINE, 2)

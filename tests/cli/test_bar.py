@@ -125,7 +125,7 @@ def test_lines_are_redrawn_in_place(screen: Terminal) -> None:
     before = screen.tell()
     shown.tick()
     again = screen.getvalue()[before:]
-    assert again.startswith("\x1b[1A\x1b[2K" * 3)
+    assert again.startswith("\r\x1b[2K" + "\x1b[1A\x1b[2K" * 3)
     assert again.count("\x1b[1A") == 3
     shown.close()
     shown.close()
@@ -161,6 +161,15 @@ def test_a_notice_stands_above(screen: Terminal) -> None:
     assert text.index("forge: warning: careful\n") < text.index("rows")
     shown.on_event(RunFinished(1.0, 1, 1, 0, None))
     assert screen.getvalue().endswith("\x1b[?25h")
+
+
+def test_an_echoed_ctrl_c_is_wiped_away(screen: Terminal) -> None:
+    """What the terminal wrote behind the lines neither stays nor moves what comes next."""
+    shown = RichBar(busy(), stream=screen)
+    shown.tick()
+    before = screen.tell()
+    shown.on_event(Warned("c", "SIGINT"))
+    assert screen.getvalue()[before:].startswith("\r\x1b[2K\x1b[1A")
 
 
 def test_each_redraw_is_one_write(screen: Terminal, monkeypatch: pytest.MonkeyPatch) -> None:
