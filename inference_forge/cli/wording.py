@@ -10,7 +10,7 @@ from inference_forge.models import Complexity
 from inference_forge.settings import Cleaning, Redaction
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Mapping, Sequence
 
     from inference_forge.app import InputResult
     from inference_forge.core.savings import Savings, Spared
@@ -132,11 +132,21 @@ def saved_rows(savings: Savings) -> list[tuple[str, str]]:
         ("coalescing", savings.coalescing),
         ("packing", savings.packing),
     )
-    parts = [f"{name} {_spared(spared)}" for name, spared in levers if spared.tokens]
-    rows = [("saved", f"{', '.join(parts)}, against one call a row")] if parts else []
+    parts = [(name, spared) for name, spared in levers if spared.tokens]
+    rows = [("saved", _saved_in_words(parts))] if parts else []
     if savings.packing_share > WORTH_PACKING:
         rows.append(("next", packing_hint(savings.packing_share)))
     return rows
+
+
+def _saved_in_words(parts: Sequence[tuple[str, Spared]]) -> str:
+    """Return what each lever saved, as much of it as fits a line of 80 columns."""
+    full = ", ".join(f"{name} {_spared(spared)}" for name, spared in parts)
+    short = ", ".join(f"{name} ~{spared.tokens:,}" for name, spared in parts)
+    for words in (f"{full}, against one call a row", full, f"{short} tokens"):
+        if len(words) <= LINE:
+            break
+    return words
 
 
 def packing_hint(share: float) -> str:

@@ -10,10 +10,12 @@ from inference_forge.app import InputResult
 from inference_forge.cli.wording import (
     changes_in_words,
     cost_in_words,
+    saved_rows,
     stop_line,
     summary_lines,
     tokens_in_words,
 )
+from inference_forge.core.savings import Savings, Spared
 from inference_forge.core.wording import duration, money, unsettled
 from inference_forge.engine.pipeline import RunCounts
 from inference_forge.errors import ForgeError, InputError, Interrupted, OutputError, TryLater
@@ -171,3 +173,18 @@ def test_what_may_be_billed_is_told_beside_the_bill(tries: int, words: str) -> N
         tally.on_event(lost)
     assert unsettled(tally.unsettled, tally.unsettled_tokens) == words
     assert tally.usage == Usage()
+
+
+def test_what_was_saved_fits_a_line() -> None:
+    """Amounts of money go before tokens do, and what they are compared with goes first."""
+    small, dollars = Spared(9), Money(Decimal("123.45"), "USD")
+    large = Spared(1_234_567, dollars)
+    assert saved_rows(Savings(small, Spared(), Spared())) == [
+        ("saved", "cache ~9 tokens, against one call a row")
+    ]
+    assert saved_rows(Savings(large, Spared(), small)) == [
+        ("saved", "cache ~1,234,567 tokens (~123.45 USD), packing ~9 tokens")
+    ]
+    assert saved_rows(Savings(large, large, large)) == [
+        ("saved", "cache ~1,234,567, coalescing ~1,234,567, packing ~1,234,567 tokens")
+    ]
