@@ -28,6 +28,9 @@ if TYPE_CHECKING:
 
 _PLAIN: Final = ("version", "provider", "model", "cwd", "kind")
 
+_MAX_EXPONENT: Final = 30
+"""Of an amount of money, either way: `1e999999` is a number, and a line of a megabyte."""
+
 _RUN_ID: Final = re.compile(r"[0-9A-Za-z-]{1,64}")
 
 
@@ -169,11 +172,12 @@ def _counts(data: Mapping[str, Any]) -> Counts:
 
 def _amount(value: Any) -> str:
     try:
-        if isinstance(value, str) and Decimal(value).is_finite():
-            return value
+        amount = Decimal(value) if isinstance(value, str) else None
     except InvalidOperation:
-        pass
-    raise ValueError(f"{value!r} is no amount")
+        amount = None
+    if amount is None or not amount.is_finite() or abs(amount.adjusted()) > _MAX_EXPONENT:
+        raise ValueError(f"{value!r} is no amount")
+    return str(value)
 
 
 def _input(data: Mapping[str, Any]) -> InputRecord:

@@ -86,6 +86,7 @@ WRONG: tuple[dict[str, Any], ...] = (
     {"counts": []}, {"counts": {"read": 1.5}}, {"counts": {"cost": {"USD": 1}}},
     {"counts": {"saved_cost": {"USD": 1}}}, {"counts": {"saved_by_cache": "1"}},
     {"counts": {"cost": {"USD": "much"}}}, {"counts": {"cost": {"USD": "NaN"}}},
+    {"counts": {"cost": {"USD": "1e999999"}}}, {"counts": {"cost": {"USD": "-1E-9999999999999"}}},
     {"by_input": [1]}, {"by_input": [{}]}, {"by_input": [{"name": "x", "stop": 1}]},
 )  # fmt: skip
 
