@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 from pathlib import Path
 from typing import Annotated
 
@@ -10,7 +9,6 @@ import typer
 
 from inference_forge.cli.classify import binary_stdin
 from inference_forge.cli.failing import reports_errors
-from inference_forge.cli.loading import say_warning
 from inference_forge.cli.streams import say, show
 
 STDOUT = "-"
@@ -91,8 +89,9 @@ def show_page(page: str) -> None:
 
 def _from_history(name: str) -> tuple[str, str]:
     """Return where the events of a past run are, and its id."""
-    from inference_forge.app import one_run, past_runs, user_places  # noqa: PLC0415
+    from inference_forge.app import one_run  # noqa: PLC0415
+    from inference_forge.cli.runs import past_runs_or_fail  # noqa: PLC0415
     from inference_forge.jobs.report import events_of_run  # noqa: PLC0415
 
-    run = one_run(past_runs(user_places(os.environ, say_warning).state).runs, name)
+    run = one_run(past_runs_or_fail().runs, name)
     return events_of_run(run), run.record.run_id

@@ -240,6 +240,18 @@ def test_a_torn_stream_is_read_as_far_as_it_goes() -> None:
         )
 
 
+def test_a_history_that_cannot_be_read(isolated: Path) -> None:
+    """It is told like `forge runs` tells it."""
+    tickets(isolated / "in.csv", "hello")
+    forge("classify", "in.csv", "--events", "e.ndjson")
+    path = isolated.parent / "home/.local/state/inference-forge/runs.jsonl"
+    path.unlink()
+    path.mkdir()
+    done = forge("report", "2026")
+    assert done.code == 5
+    assert "the run history cannot be read: Is a directory" in done.err
+
+
 @pytest.mark.usefixtures("isolated")
 def test_a_file_that_holds_none() -> None:
     """Nothing, other JSON, no JSON, a directory, nothing there: each says what it is."""
