@@ -231,13 +231,42 @@ def test_a_torn_stream_is_read_as_far_as_it_goes() -> None:
     seen = page().text
     assert "no end" in seen
     assert "The events have no end: the run was killed, or goes on" in seen
-    assert "1 lines were torn or no events" in seen
+    assert "1 line was torn or no event, and is left out" in seen
     assert "Of rows that needed a call" in seen
     for size in range(0, len(whole), 997):
         Path("torn.ndjson").write_bytes(whole[:size])
         assert forge("report", "torn.ndjson", "-o", "page.html").code == (
             0 if size >= len(lines[0]) - 1 else 2
         )
+
+
+@pytest.mark.usefixtures("isolated")
+def test_tickets_count_before_progress_tells_of_them() -> None:
+    """A run that was killed early has labels, and rows that they belong to."""
+    broken = {**ticket(3), "outcome": "failed", "code": "truncated"}
+    write(STARTED, ticket(0), ticket(1), ticket(2), broken)
+    report("e.ndjson")
+    seen = page().text
+    for figure in ("4||rows", "3||classified", "1||failed"):
+        assert figure in re.sub(r"\|+", "||", seen)
+    assert "pending" not in seen.partition("What was found")[0]
+    assert "|Failures|" in seen
+    told = {"classified": 3, "failed": 1, "cache_hits": 0, "coalesced": 0}
+    rows = event("rows", 2.0, input=1, **told, failures={"truncated": 1}, by_complexity={})
+    late = event("late_failures", 2.0, input=1, failures={"output": 1})
+    write(STARTED, ticket(0), ticket(1), ticket(2), broken, rows, late)
+    report("e.ndjson")
+    seen = re.sub(r"\|+", "||", page().text)
+    for figure in ("4||rows", "2||classified", "2||failed"):
+        assert figure in seen
+
+
+@pytest.mark.usefixtures("isolated")
+def test_a_run_without_rows_has_no_empty_heading() -> None:
+    """There is nothing to draw of it."""
+    write(STARTED)
+    report("e.ndjson")
+    assert "|Outcome|" not in page().text
 
 
 def test_a_history_that_cannot_be_read(isolated: Path) -> None:
@@ -341,7 +370,7 @@ def test_lines_that_are_not_as_the_schema_wants_are_left_out(ran: Path) -> None:
             lines.append(broken)
     write(*lines)
     report("e.ndjson")
-    assert re.search(r"\d+ lines were torn or no events", page().text)
+    assert re.search(r"\d+ lines? (was|were) torn or no event", page().text)
 
 
 def test_memory_does_not_grow_with_the_run() -> None:
@@ -379,7 +408,7 @@ def test_a_line_that_never_ends(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("inference_forge.adapters.event_lines.MAX_LINE", 1000)
     write(STARTED, event("columns", reading="x" * 5000), attempt(0.5))
     report("e.ndjson")
-    assert "1 lines were torn or no events" in page().text
+    assert "1 line was torn or no event" in page().text
 
 
 @pytest.mark.usefixtures("ran")

@@ -20,6 +20,7 @@ if TYPE_CHECKING:
 
 FIGURE: Final = "figure"
 LONG: Final = "long"
+NAME: Final = "name"
 PLACE: Final = "place"
 _MAX_VALUE: Final = 500
 _MAX_GLANCE: Final = 120
@@ -133,8 +134,8 @@ def inputs(run: Gathering) -> list[Node]:
         rows.append((item.name or f"input {item.number}", *figures, ", ".join(files), item.columns))
     if not rows:
         return []
-    columns = {"input": LONG, "rows": FIGURE, "classified": FIGURE, "failed": FIGURE}
-    columns |= {"pending": FIGURE, "cost": FIGURE, "files": LONG, "columns": LONG}
+    columns = {"input": NAME, "rows": FIGURE, "classified": FIGURE, "failed": FIGURE}
+    columns |= {"pending": FIGURE, "cost": FIGURE, "files": NAME, "columns": NAME}
     totals, more = run.totals, []
     for name, counts in (
         ("Requests by status", totals.calls),

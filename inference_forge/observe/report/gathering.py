@@ -89,6 +89,7 @@ class Gathering:
         self.exit_code: int | None = None
         self.stop: str | None = None
         self._seen = Totals()
+        self._late = 0
         self._end: Totals | None = None
         self._handlers: dict[str, Callable[[Fields], None]] = {
             "run_started": self._on_run_started,
@@ -139,11 +140,14 @@ class Gathering:
         if self._end is not None:
             return self._end
         seen, inputs = self._seen, self.inputs.values()
-        seen.rows = sum(item.read for item in inputs)
+        self._count_tickets()
+        done = seen.classified + seen.failed
+        # Progress is told now and then: rows may be done that none of it has told of.
+        seen.rows = max(sum(item.read for item in inputs), done)
         seen.requests = self.course.requests
         seen.labels = self.tickets.labels
         seen.duration_s = self.last_s
-        seen.pending = max(seen.rows - seen.classified - seen.failed, 0)
+        seen.pending = seen.rows - done
         seen.prompt_tokens = sum(item.tokens for item in inputs)
         seen.cost = {}
         for item in inputs:
@@ -153,6 +157,14 @@ class Gathering:
         shares = {"p50": overall.quantile(0.5), "p95": overall.quantile(0.95)}
         seen.latency_s = {name: found for name, found in shares.items() if found is not None}
         return seen
+
+    def _count_tickets(self) -> None:
+        """Count the rows whose ticket was told of before `rows` was: a kill comes in between."""
+        seen, tickets = self._seen, self.tickets
+        seen.classified = max(seen.classified, tickets.classified - self._late)
+        seen.failed = max(seen.failed, sum(tickets.failures.values()) + self._late)
+        for code, number_of in tickets.failures.items():
+            seen.failures[code] = max(seen.failures.get(code, 0), number_of)
 
     @property
     def until_s(self) -> float:
@@ -218,6 +230,7 @@ class Gathering:
             add(self._seen.failures, code, more)
             self._seen.failed += more
             self._seen.classified -= more
+            self._late += more
 
     def _on_warning(self, line: Fields) -> None:
         told = Told(text(line, "code"), maybe_text(line, "message"), line.get("is_note") is True)

@@ -134,8 +134,11 @@ def _remarks(run: Gathering) -> list[str]:
             "last lines."
         )
     if run.lost:
-        remarks.append(f"{run.lost:,} lines are missing: whoever read the events was too slow.")
-    if run.broken:
+        are = "line is" if run.lost == 1 else "lines are"
+        remarks.append(f"{run.lost:,} {are} missing: whoever read the events was too slow.")
+    if run.broken == 1:
+        remarks.append("1 line was torn or no event, and is left out.")
+    elif run.broken:
         remarks.append(f"{run.broken:,} lines were torn or no events, and are left out.")
     return remarks
 
@@ -147,8 +150,8 @@ def _outcome(run: Gathering, charts: Sequence[Chart]) -> list[Node]:
         for name, figure in _figures(totals)
     ]
     bars = node("div", *(chart.drawing for chart in alone(charts, "outcome")), class_="card wide")
-    shown = [bars] if alone(charts, "outcome") else []
-    return [node("div", *tiles, class_="tiles"), node("h2", "Outcome"), *shown]
+    shown = [node("h2", "Outcome"), bars] if alone(charts, "outcome") else []
+    return [node("div", *tiles, class_="tiles"), *shown]
 
 
 def _unsettled(totals: Totals) -> str:

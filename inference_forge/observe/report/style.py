@@ -32,6 +32,7 @@ th,td{text-align:left;vertical-align:top;padding:5px 12px 5px 0;overflow-wrap:no
 th{font-weight:500;white-space:nowrap}
 td.place{white-space:nowrap}
 td.long{overflow-wrap:anywhere;min-width:240px}
+td.name{overflow-wrap:anywhere;min-width:130px}
 td.figure{text-align:right;white-space:nowrap;font-variant-numeric:tabular-nums}
 th.figure{text-align:right}
 code,.quote{font:13px/1.45 ui-monospace,SFMono-Regular,Menlo,'DejaVu Sans Mono',monospace}

@@ -57,11 +57,13 @@ class Seen:
 
 
 class Tickets:
-    """Collects them from the lines of a run, and counts labels."""
+    """Collects them from the lines of a run, and counts labels and outcomes."""
 
     def __init__(self) -> None:
         self.examples: dict[str, list[Seen]] = {}
         self.labels: dict[str, dict[str, int]] = {}
+        self.classified = 0
+        self.failures: dict[str, int] = {}
         self._slowest: list[tuple[float, int, Seen]] = []
         self._number = 0
 
@@ -89,6 +91,10 @@ class Tickets:
                 self._examples_of(code).append(seen)
             if is_slow and took_s is not None:
                 self._keep_slow(took_s, seen)
+        if outcome == "failed":
+            add(self.failures, code)
+        else:
+            self.classified += 1
         for name, label in found.items():
             if name in self.labels or len(self.labels) < MAX_FIELDS:
                 add(self.labels.setdefault(name, {}), label)
