@@ -110,9 +110,10 @@ class Frame:
         for tick in time_ticks(self.until_s):
             x = self.x(tick)
             drawn.append(node("line", class_="axis", x1=x, x2=x, y1=bottom, y2=bottom + 4))
-            is_last = x > WIDTH - RIGHT - 20
-            place = "tick end" if is_last else "tick middle"
-            drawn.append(node("text", short_time(tick), class_=place, x=x, y=bottom + 16))
+            words = short_time(tick)
+            # The last is moved no further than it must: it would touch the one before.
+            middle = min(x, WIDTH - CHAR * len(words) / 2)
+            drawn.append(node("text", words, class_="tick middle", x=middle, y=bottom + 16))
         line = node("line", class_="axis", x1=LEFT, x2=WIDTH - RIGHT, y1=bottom, y2=bottom)
         return [line, *drawn]
 

@@ -123,3 +123,17 @@ def test_both_papers_have_all_colours() -> None:
     assert LIGHT.keys() == DARK.keys() >= set(COLOURS)
     assert "prefers-color-scheme:dark" in chart_css()
     assert "@media" not in chart_css(has_dark=False)
+
+
+@pytest.mark.parametrize("until_s", [0.25, 0.255, 0.26, 0.3, 0.5, 1.1, 3.05, 5.9, 59, 301, 1e5])
+def test_labels_of_time_have_room_between_them(until_s: float) -> None:
+    """The last stays within the drawing, and moves no nearer to the one before than it must."""
+    labels = [item for item in Frame(0, 100, until_s).time_axis() if item.tag == "text"]
+    edge = 0.0
+    for item in labels:
+        half, x = 7 * len(item.text or "") / 2, float(item.get("x") or 0)
+        assert item.get("class") == "tick middle"
+        assert x - half >= edge
+        edge = x + half + 4
+    assert len(labels) > 1
+    assert edge <= WIDTH + 4
