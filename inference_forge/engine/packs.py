@@ -76,6 +76,7 @@ class Packs:
         self._shuffle = shuffle
         self._emit = emit
         self._trust = PackTrust()
+        self._has_warned = False
 
     def groups(self, tickets: Sequence[KnownTicket]) -> list[Group]:
         """Return `tickets`, all of one complexity and tenant, in groups that share a request."""
@@ -142,7 +143,9 @@ class Packs:
     def _judge(self, asked: int, answered: int) -> None:
         was_worth_it = self._trust.is_worth_it
         self._trust.on_answer(asked, answered)
-        if was_worth_it and not self._trust.is_worth_it:
+        # Packs under way may raise the share again, and lower it: that is told once.
+        if was_worth_it and not self._trust.is_worth_it and not self._has_warned:
+            self._has_warned = True
             self._emit(
                 Warned(
                     "packing_given_up",

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import random
 import re
+from itertools import count
 from typing import TYPE_CHECKING
 
 import anyio
@@ -313,6 +314,21 @@ async def test_a_model_that_does_not_keep_to_lines_is_asked_singly() -> None:
     assert "--pack" in told[0].message
     packs = [asked for asked in provider.asked if len(asked.request.texts) > 1]
     assert sum(len(asked.request.texts) for asked in packs) < MIN_ASKED * 8
+
+
+async def test_packs_under_way_do_not_have_it_told_again() -> None:
+    """Their answers raise the share, and lower it once more."""
+    numbers = count()
+    good = range(2, 6)
+    provider = ScriptedProvider(
+        spoiling(lambda found, _asked: found if next(numbers) in good else ["no codes"]), 0.5
+    )
+    rig = Rig(tickets(texts(2000)), provider, plan=TWENTY, concurrency=64)
+    await rig.run()
+    assert_right(rig, 2000)
+    assert next(numbers) > good.stop
+    told = [event for event in rig.recorder.of(Warned) if event.code == "packing_given_up"]
+    assert len(told) == 1
 
 
 async def test_suspicious_tickets_travel_alone() -> None:
