@@ -269,6 +269,19 @@ def test_a_run_without_rows_has_no_empty_heading() -> None:
     assert "|Outcome|" not in page().text
 
 
+@pytest.mark.usefixtures("ran")
+def test_names_that_no_file_can_have() -> None:
+    """They are told like others that are wrong."""
+    long = "x" * 300
+    for name in (long, f"{long}.ndjson", f"/{long}"):
+        done = forge("report", name)
+        assert done.code == 2
+        assert "internal error" not in done.err
+    done = forge("report", "e.ndjson", "-o", long)
+    assert done.code == 5
+    assert f"-o {long}: cannot be written: File name too long" in done.err
+
+
 def test_a_history_that_cannot_be_read(isolated: Path) -> None:
     """It is told like `forge runs` tells it."""
     tickets(isolated / "in.csv", "hello")

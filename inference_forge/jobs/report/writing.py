@@ -29,9 +29,9 @@ def write_page(page: str, path: Path, source: str) -> None:
         UsageError: the file is that of the events.
         OutputError: it cannot be written.
     """
-    if path.exists() and Path(source).exists() and path.samefile(source):
-        raise UsageError(f"-o {path}: these are the events; name another file")
     try:
+        if path.exists() and Path(source).exists() and path.samefile(source):
+            raise UsageError(f"-o {path}: these are the events; name another file")
         write_whole(path, page.encode(), is_lasting=False)
     except OSError as exc:
         raise OutputError(f"-o {path}: cannot be written: {exc.strerror}") from exc
