@@ -277,3 +277,16 @@ def test_another_owners_file_keeps_its_mode(
     monkeypatch.setattr(os, "fchmod", refuse)
     file.append(LINE, is_last=True)
     assert told(file) == [LINE]
+
+
+def test_what_somebody_else_holds_is_not_rewritten(tmp_path: Path) -> None:
+    """A run that appends meanwhile would lose its line."""
+    file = history(tmp_path)
+    file.append(LINE, is_last=True)
+    with file.path.open("rb") as other:
+        fcntl.flock(other, fcntl.LOCK_EX)
+        with pytest.raises(BlockingIOError):
+            file.rewrite(lambda _: [])
+    assert told(file) == [LINE]
+    file.rewrite(lambda _: [])
+    assert told(file) == []

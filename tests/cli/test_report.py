@@ -282,6 +282,16 @@ def test_names_that_no_file_can_have() -> None:
     assert f"-o {long}: cannot be written: File name too long" in done.err
 
 
+@pytest.mark.usefixtures("isolated")
+def test_a_run_chooses_no_place_for_its_page() -> None:
+    """The page is named after the run: what is no run id makes no event."""
+    for name in ("x/../../page", "/tmp/page", "a b", "", "x" * 65):  # noqa: S108 - never written
+        write({**STARTED, "run_id": name})
+        done = forge("report", "e.ndjson")
+        assert done.code == 2
+        assert "holds no events" in done.err
+
+
 def test_a_history_that_cannot_be_read(isolated: Path) -> None:
     """It is told like `forge runs` tells it."""
     tickets(isolated / "in.csv", "hello")
