@@ -19,7 +19,7 @@ ANSWER_S: Final = 20
 QUESTION: Final = b"[y/N]"
 RICH: Final = re.compile(
     r"\x1b\[\?25[lh]"  # hide and show the cursor
-    r"|(?:\x1b\[1A\x1b\[2K)+"  # clear the bar's lines
+    r"|\r\x1b\[2K(?:\x1b\[1A\x1b\[2K)+"  # clear the bar's lines
     r"|\x1b\[[0-9;]*m"  # colours, which are compared apart
 )
 COLOURS: Final = re.compile(r"\x1b\[([0-9;]*)m")
