@@ -174,7 +174,8 @@ def stop_line(result: InputResult, *, keeps_answers: bool) -> str:
     pending = "pending and set aside" if is_set_aside else "read and pending"
     failed = f" ({result.tally.failed:,} of them failed)" if result.tally.failed else ""
     if result.not_begun:
-        pending += f", {result.not_begun} more inputs not begun"
+        more = "input" if result.not_begun == 1 else "inputs"
+        pending += f", {result.not_begun:,} more {more} not begun"
     return (
         f"{reason}; {counts.written:,} rows done{failed}, {counts.pending:,} {pending}; "
         f"{condition}the same command {again}"

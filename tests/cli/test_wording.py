@@ -188,3 +188,11 @@ def test_what_was_saved_fits_a_line() -> None:
     assert saved_rows(Savings(large, large, large)) == [
         ("saved", "cache ~1,234,567, coalescing ~1,234,567, packing ~1,234,567 tokens")
     ]
+
+
+def test_the_last_line_names_what_was_not_begun() -> None:
+    """One input or several."""
+    for number, words in ((1, "1 more input not begun"), (1_200, "1,200 more inputs not begun")):
+        tally, stop = Tally(lambda: 0.0), TryLater("x")
+        result = InputResult("in.csv", RunCounts(9, 7), tally, None, stop, not_begun=number)
+        assert f"read and pending, {words}; the same" in stop_line(result, keeps_answers=True)
