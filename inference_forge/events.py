@@ -198,12 +198,14 @@ class BreakerChanged:
     Attributes:
         wait_s: seconds before the next probe.
         cause: what the last failed try ended in, for people; empty when nothing failed.
+        patience_s: seconds without any answer after which the run ends; None when unknown.
     """
 
     before: str
     after: str
     wait_s: float
     cause: str = ""
+    patience_s: float | None = None
 
 
 @dataclass(frozen=True, slots=True)

@@ -39,13 +39,21 @@ def notice_of(event: Event) -> str | None:
             return reading
         case BreakerChanged(after="open", wait_s=wait_s, cause=cause):
             because = f" ({cause})" if cause else ""
-            return f"the provider fails{because}; pausing {duration(wait_s)} before a probe"
+            pausing = f"pausing {duration(wait_s)} before a probe"
+            return f"the provider fails{because}; {pausing}{_patience(event)}"
         case BreakerChanged(after="closed"):
             return "the provider answers again; going on"
         case DispatchPaused(reason=reason, wait_s=wait_s) if wait_s >= PLAIN_EVERY_S:
             return f"the provider asks to wait {duration(wait_s)} ({reason})"
         case _:
             return _endpoint_notice(event)
+
+
+def _patience(event: BreakerChanged) -> str:
+    """Return for how long an outage is waited out, when it begins."""
+    if event.before != "closed" or event.patience_s is None:
+        return ""
+    return f"; ending after {duration(event.patience_s)} without an answer (--outage-budget)"
 
 
 def _endpoint_notice(event: Event) -> str | None:

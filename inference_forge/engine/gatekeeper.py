@@ -261,6 +261,7 @@ class Gatekeeper:
             # A success may open it too, as the try that makes the share of failures known.
             cause = self._last_failure if after is BreakerState.OPEN else ""
             wait_s = self._breaker.wait_s(now)
-            self._emit(BreakerChanged(before.value, after.value, wait_s, cause))
+            patience_s = self._outage.budget_s
+            self._emit(BreakerChanged(before.value, after.value, wait_s, cause, patience_s))
             self._moved(after)
         return result

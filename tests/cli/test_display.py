@@ -96,6 +96,17 @@ def test_an_open_breaker_shows_in_the_line() -> None:
             BreakerChanged("closed", "open", 7.5),
             "the provider fails; pausing 7.5 s before a probe",
         ),
+        (
+            BreakerChanged("closed", "open", 5, "down", 900),
+            (
+                "the provider fails (down); pausing 5.0 s before a probe; "
+                "ending after 15 min 00 s without an answer (--outage-budget)"
+            ),
+        ),
+        (
+            BreakerChanged("half_open", "open", 7.5, "down", 900),
+            "the provider fails (down); pausing 7.5 s before a probe",
+        ),
         (BreakerChanged("half_open", "closed", 0), "the provider answers again; going on"),
         (BreakerChanged("open", "half_open", 0), None),
         (DispatchPaused("rate", 90), "the provider asks to wait 1 min 30 s (rate)"),
