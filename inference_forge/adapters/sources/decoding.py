@@ -16,6 +16,7 @@ MAX_RECORD_CHARS = 16 * 1024 * 1024
 """Longest line or record of a table: far above any ticket, far below the memory of a run."""
 
 BOM = "\ufeff"
+_NO_MARK = "does not start with BOM"
 
 _BOMS = (
     (codecs.BOM_UTF8, "utf-8"),
@@ -112,10 +113,11 @@ class TextChunks:
             self._doubt(chunk)
         try:
             text = self._decoder.decode(chunk, final=self._at_end)
-        except UnicodeDecodeError as exc:
-            raise self._explain(exc) from exc
         except UnicodeError as exc:
-            raise self._without_mark(chunk) from exc
+            # Only newer Pythons (3.13) say with a place that the mark is missing.
+            if not isinstance(exc, UnicodeDecodeError) or exc.reason.endswith(_NO_MARK):
+                raise self._without_mark(chunk) from exc
+            raise self._explain(exc) from exc
         if not text.isascii() and self._letters < _MIN_LETTERS:
             self._letters += _letters(text)
         end = chunk.rfind(b"\n") + 1
