@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from decimal import Decimal
 from typing import TYPE_CHECKING, Final
 
 from inference_forge.core.wording import duration, money, unsettled
@@ -14,7 +15,7 @@ if TYPE_CHECKING:
 
     from inference_forge.app import InputResult
     from inference_forge.core.savings import Savings, Spared
-    from inference_forge.models import Usage
+    from inference_forge.models import Money, Usage
     from inference_forge.observe.tally import Tally
 
 MAX_ENDPOINTS: Final = 8
@@ -142,11 +143,20 @@ def saved_rows(savings: Savings) -> list[tuple[str, str]]:
 def _saved_in_words(parts: Sequence[tuple[str, Spared]]) -> str:
     """Return what each lever saved, as much of it as fits a line of 80 columns."""
     full = ", ".join(f"{name} {_spared(spared)}" for name, spared in parts)
-    short = ", ".join(f"{name} ~{spared.tokens:,}" for name, spared in parts)
-    for words in (f"{full}, against one call a row", full, f"{short} tokens"):
+    short = ", ".join(f"{name} ~{spared.tokens:,}" for name, spared in parts) + " tokens"
+    costs = [spared.cost for _, spared in parts if spared.cost is not None]
+    for words in (f"{full}, against one call a row", full, short + _together(costs), short):
         if len(words) <= LINE:
             break
     return words
+
+
+def _together(costs: Sequence[Money]) -> str:
+    """Return a sum in words; nothing when there is none in one currency."""
+    currencies = {cost.currency for cost in costs}
+    if len(currencies) != 1:
+        return ""
+    return f" (~{money(sum((cost.amount for cost in costs), Decimal()), *currencies)})"
 
 
 def packing_hint(share: float) -> str:

@@ -185,6 +185,9 @@ def test_what_was_saved_fits_a_line() -> None:
     assert saved_rows(Savings(large, Spared(), small)) == [
         ("saved", "cache ~1,234,567 tokens (~123.45 USD), packing ~9 tokens")
     ]
+    assert saved_rows(Savings(large, Spared(9, dollars), Spared())) == [
+        ("saved", "cache ~1,234,567, coalescing ~9 tokens (~246.90 USD)")
+    ]
     assert saved_rows(Savings(large, large, large)) == [
         ("saved", "cache ~1,234,567, coalescing ~1,234,567, packing ~1,234,567 tokens")
     ]
