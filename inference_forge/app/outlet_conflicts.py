@@ -3,15 +3,21 @@
 from __future__ import annotations
 
 import os
+import stat
+from itertools import chain
+from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
-from inference_forge.app.places import STDIN, STDOUT, results_path
+from inference_forge.adapters.sinks.targets import is_device, partial_of
+from inference_forge.app.places import STDIN, STDOUT, results_path, split_suffix, targets_for
 from inference_forge.errors import UsageError
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Sequence
+    from collections.abc import Iterable, Iterator, Sequence
 
     from inference_forge.settings import Settings
+
+_Identity = str | tuple[int, int]
 
 _STDOUT_NAMES: Final = frozenset({STDOUT, "1", "/dev/stdout", "/dev/fd/1", "/proc/self/fd/1"})
 
@@ -35,14 +41,29 @@ def check_apart(settings: Settings, inputs: Sequence[str]) -> None:
             f"{second} -: standard output is taken by {first}; name a file"
             + (", or a descriptor such as 3 with 3>FILE" if second == "--events" else "")
         )
-    taken: dict[str, str] = {}
-    for what, target in (*_files(settings, inputs), *_outlets(settings)):
+    _check_files(chain(_files(settings, inputs), _outlets(settings)))
+
+
+def _check_files(files: Iterable[tuple[str, str]]) -> None:
+    taken: dict[_Identity, str] = {}
+    for what, target in files:
         if target in _STDOUT_NAMES or (what in {"--events", "--log-file"} and target.isdigit()):
             continue
-        path = os.path.realpath(target)
-        if path in taken and not _is_shared(taken[path], what):
-            raise UsageError(f"{what} {target}: that is {taken[path]}, too; name another file")
-        taken.setdefault(path, what)
+        file = _identity(target)
+        if file in taken and not _is_shared(taken[file], what):
+            raise UsageError(f"{what} {target}: that is {taken[file]}, too; name another file")
+        taken.setdefault(file, what)
+
+
+def _identity(target: str) -> _Identity:
+    """Return what all names of a file share: hard links have paths of their own."""
+    try:
+        found = os.stat(target)  # noqa: PTH116 - a name with a null byte is told elsewhere
+    except (OSError, ValueError):
+        return os.path.realpath(target)
+    if stat.S_ISREG(found.st_mode):
+        return found.st_dev, found.st_ino
+    return os.path.realpath(target)
 
 
 def _is_shared(one: str, other: str) -> bool:
@@ -77,5 +98,28 @@ def _files(settings: Settings, inputs: Sequence[str]) -> Iterator[tuple[str, str
             continue  # it is told when this input is opened
         if results is not None:
             yield "the results file", str(results)
+            yield from _beside(name, results, settings)
     if settings.failures is not None:
         yield "the failures file", settings.failures
+    if settings.taxonomy is not None:
+        yield "the taxonomy", str(settings.taxonomy)
+    if settings.api_key_file is not None:
+        yield "the file with the key", str(settings.api_key_file)
+
+
+def _beside(name: str, results: Path, settings: Settings) -> Iterator[tuple[str, str]]:
+    """Yield what a run writes beside the results of the input `name`, or removes there."""
+    if is_device(results):
+        return
+    targets = targets_for(
+        name,
+        output=str(results),
+        failures=settings.failures,
+        pending_suffix=split_suffix(Path(name).name)[1],
+        state_dir=Path(),  # only for results on standard output
+        run_id="",
+    )
+    yield "the failures file", str(targets.failures)
+    yield "the pending file", str(targets.pending)
+    for path in (results, targets.failures, targets.pending):
+        yield "where the run writes until it is complete", str(partial_of(path))

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import re
+import shutil
 import signal
 import time
 from pathlib import Path
@@ -17,6 +18,7 @@ from servers import Reply, ScriptedServer
 from inference_forge.observe.schema import Summary, json_schema
 
 SIMULATED = ("--provider", "simulated", "--simulation", "latency=0.01")
+TAXONOMY = Path(__file__).parents[2] / "examples" / "taxonomy.toml"
 PRICED = ("--price-in", "100", "--price-out", "200")
 
 
@@ -183,6 +185,36 @@ def test_a_target_that_cannot_be_used(isolated: Path, target: str, told: str) ->
     done = forge("classify", "in.csv", "--summary-json", target)
     assert (done.code, done.err) == (2, f"forge: error: {told}\n")
     assert (isolated / "in.csv").read_bytes() == before
+
+
+@pytest.mark.parametrize(
+    ("target", "whose"),
+    [
+        ("hard.csv", "an input"),
+        ("in.failures.csv", "the failures file"),
+        ("in.pending.csv", "the pending file"),
+        ("in.results.csv.partial", "where the run writes until it is complete"),
+        ("in.failures.csv.partial", "where the run writes until it is complete"),
+        ("labels.toml", "the taxonomy"),
+        ("key", "the file with the key"),
+    ],
+)
+@pytest.mark.parametrize("flag", ["--summary-json", "--events", "--log-file"])
+def test_no_outlet_writes_into_what_a_run_needs(
+    isolated: Path, flag: str, target: str, whose: str
+) -> None:
+    """Neither what is read, by whatever name, nor what is written beside the results."""
+    tickets(isolated / "in.csv", "one", "")
+    (isolated / "hard.csv").hardlink_to(isolated / "in.csv")
+    shutil.copy(TAXONOMY, isolated / "labels.toml")
+    (isolated / "key").write_text("k")
+    before = {path: path.read_bytes() for path in isolated.iterdir() if path.is_file()}
+    done = forge(
+        "classify", "in.csv", "--taxonomy", "labels.toml", "--api-key-file", "key", flag, target
+    )
+    told = f"forge: error: {flag} {target}: that is {whose}, too; name another file\n"
+    assert (done.code, done.err) == (2, told)
+    assert {path: path.read_bytes() for path in isolated.iterdir() if path.is_file()} == before
 
 
 @pytest.mark.skipif(not Path("/dev/full").exists(), reason="no /dev/full")
