@@ -67,7 +67,8 @@ def open_metrics(path: Path | None, port: int | None, notices: Notices) -> Metri
         notices: take a note of where the port is, and trouble with the file.
 
     Raises:
-        UsageError: the file cannot be written or has the wrong name, or the port is taken.
+        UsageError: the file cannot be written, has the wrong name or is another program's; or
+            the port is taken.
     """
     if path is None and port is None:
         return None
@@ -103,7 +104,7 @@ def _task_of(path: Path) -> str:
 
 def _before(path: Path, task: str, notices: Notices) -> Before:
     try:
-        return Before(path.read_text(encoding="utf-8"), task)
+        before = Before(path.read_text(encoding="utf-8"), task)
     except FileNotFoundError:
         return Before("", task)
     except (OSError, ValueError) as exc:
@@ -112,3 +113,9 @@ def _before(path: Path, task: str, notices: Notices) -> Before:
             "metrics_before", f"{path}: {reason}, so its counters begin anew; it is replaced"
         )
         return Before("", task)
+    if before.foreign is not None:
+        raise UsageError(
+            f"--metrics {path}: it holds another program's metrics ({before.foreign}), which "
+            "would be lost; name another file"
+        )
+    return before

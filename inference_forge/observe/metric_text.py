@@ -21,6 +21,8 @@ if TYPE_CHECKING:
 
 ADDED_UP: Final = frozenset({"counter", "histogram"})
 
+OWN: Final = "forge_"
+
 LAST_RUN: Final = "forge_last_run_"
 
 _Key = tuple[str, tuple[tuple[str, str], ...]]
@@ -35,13 +37,20 @@ class Before:
 
     Raises:
         ValueError: the text holds no metrics.
+
+    Attributes:
+        foreign: a metric in it that is another program's, None if there is none.
+        last_success_at: Unix time.
     """
 
     def __init__(self, text: str, task: str) -> None:
         self._families: dict[str, dict[_Key, float]] = {}
         self._last_run: dict[str, Metric] = {}
+        self.foreign: str | None = None
         self.last_success_at: float | None = None
         for family in text_string_to_metric_families(text):
+            if not family.name.startswith(OWN):
+                self.foreign = family.name
             samples = {
                 _key(sample.name, sample.labels): float(sample.value)
                 for sample in family.samples

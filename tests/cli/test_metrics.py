@@ -208,6 +208,19 @@ def test_a_file_of_something_else_is_replaced(isolated: Path, before: bytes) -> 
     assert metrics()["forge_tickets_total{outcome=classified}"] == 1
 
 
+def test_another_programs_metrics_are_not_replaced(isolated: Path) -> None:
+    """Exit 2 before anything is sent: a file written by a backup, say, is not ours."""
+    tickets(isolated / "in.csv", "one")
+    before = "# TYPE backup_size_bytes gauge\nbackup_size_bytes 5\n"
+    Path("backup.prom").write_text(before)
+    done = forge("classify", "in.csv", "--metrics", "backup.prom")
+    told = "--metrics backup.prom: it holds another program's metrics (backup_size_bytes), which"
+    assert done.code == 2
+    assert f"forge: error: {told} would be lost; name another file\n" == done.err
+    assert Path("backup.prom").read_text() == before
+    assert not Path("in.results.csv").exists()
+
+
 def test_a_disk_that_fills_up_costs_a_warning(
     isolated: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
