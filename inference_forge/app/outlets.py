@@ -14,6 +14,7 @@ import orjson
 
 from inference_forge.app.endings import exit_code_of, reason_of
 from inference_forge.core.command_line import Redactor
+from inference_forge.errors import LimitReached
 from inference_forge.observe.event_stream import InputEvents, run_started, unicode_only
 from inference_forge.observe.history import InputRecord, RunRecord, utc_text
 from inference_forge.observe.stats import LabelCounts, stats_of
@@ -36,6 +37,8 @@ if TYPE_CHECKING:
     from inference_forge.settings import Settings
 
 SUMMARY_VERSION = 1
+
+_SIGNALS = 128
 
 
 @dataclass(slots=True)
@@ -192,7 +195,7 @@ class RunOutlets:
         if opened.events is not None:
             finished = {"event": "run_finished", "exit_code": record.exit_code}
             opened.events.write(
-                {**finished, "stop": opened.events.quoted(record.stop), "stats": stats}
+                {**finished, "stop": _stop_words(opened.events, record), "stats": stats}
             )
         if opened.lines is not None:
             opened.lines.close()
@@ -250,6 +253,13 @@ def shown_settings(settings: Settings, redact: Callable[[str], str]) -> dict[str
         (values["simulation"],) = Redactor().command((f"--simulation={values['simulation']}",))
         values["simulation"] = values["simulation"].partition("=")[2]
     return values
+
+
+def _stop_words(events: EventStream, record: RunRecord) -> str | None:
+    """Return why a run ended; of a limit or a signal all words are forge's own."""
+    code = record.exit_code or 0
+    is_own = code == LimitReached.exit_code or code > _SIGNALS
+    return events.said(record.stop) if is_own and record.stop else events.quoted(record.stop)
 
 
 def _name_of(answering: Answering) -> str:

@@ -219,6 +219,14 @@ def test_throttles_are_told(isolated: Path) -> None:
 
 
 @pytest.mark.usefixtures("isolated")
+def test_the_end_says_which_limit_was_reached() -> None:
+    """Such words are forge's own and quote nobody."""
+    wordy(5)
+    found = run(*SIMULATED, "--max-requests", "1", code=6)
+    assert found[-1]["stop"] == "--max-requests 1 is used up"
+
+
+@pytest.mark.usefixtures("isolated")
 def test_a_fatal_stop_and_an_unreadable_input_have_their_end() -> None:
     """Exit 4 and exit 2, with what was counted until then."""
     wordy(5)
