@@ -104,6 +104,8 @@ class Pinger:
                 status = client.post(url, content=body.encode(), headers=headers).status_code
         except httpx.TimeoutException:
             return "it does not answer", False
+        except httpx.ConnectError:
+            return "it cannot be reached", False
         except (httpx.HTTPError, httpx.InvalidURL, OSError, ValueError) as exc:
             # Its message may hold the URL.
             return f"{type(exc).__name__}", False
