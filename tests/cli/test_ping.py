@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import http.server
 import threading
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
@@ -29,6 +29,8 @@ class Switch:
         statuses: of its answers, the last for all further ones.
         seen: path and body of each ping.
         late_s: how long a start is kept waiting, unless an end comes.
+        hangs: never answer.
+        trickles: never come to the end of an answer.
         answered: where the pings went that were answered, in this order.
     """
 
@@ -39,6 +41,7 @@ class Switch:
     late_s: float = 0.0
     answered: list[str] = field(default_factory=list)
     hangs: bool = False
+    trickles: bool = False
     url: str = ""
 
     def paths(self) -> list[str]:
@@ -64,9 +67,14 @@ def switch(**options: Any) -> Iterator[Switch]:
             if state.hangs:
                 state.held.wait(20)
                 return
+            while state.trickles and not state.held.wait(0.01):
+                with suppress(OSError):
+                    self.wfile.write(b"HTTP/1.1 100 Continue\r\n\r\n")
             several = len(state.statuses) > 1
             self.send_response(state.statuses.pop(0) if several else state.statuses[0])
             self.send_header("Content-Length", "0")
+            # Where a redirect goes is seen, if it is followed.
+            self.send_header("Location", f"{state.url}/elsewhere")
             self.end_headers()
 
         def log_message(self, *_: object) -> None:
@@ -190,6 +198,16 @@ def test_a_server_that_hangs_does_not_keep_the_run() -> None:
         pinger.start()
         pinger.end(0, "done")
     assert told == ["--ping: 127.0.0.1 was not told how the run goes: it does not answer"]
+
+
+def test_a_server_that_trickles_does_not_keep_the_run() -> None:
+    """A timeout between bytes is none for the whole."""
+    told: list[str] = []
+    with switch(trickles=True) as heard:
+        pinger = Pinger(heard.url, warn=told.append, agent="test", timeout_s=0.1)
+        pinger.start()
+        pinger.end(0, "done")
+        assert told == ["--ping: 127.0.0.1 was not told how the run goes: it does not answer"]
 
 
 @pytest.mark.parametrize(

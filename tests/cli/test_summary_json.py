@@ -127,6 +127,7 @@ def test_a_signal(isolated: Path) -> None:
     done = finish(process)
     found = summary()
     assert (done.code, found["exit_code"], found["stop"]) == (130, 130, "stopped by SIGINT")
+    assert json.loads(events.read_bytes().splitlines()[-1])["stop"] == "stopped by SIGINT"
     stats = found["stats"]
     assert stats["classified"] + stats["pending"] == stats["rows"]
 
