@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Final
 
 from inference_forge.adapters.sinks.targets import is_device, partial_of
 from inference_forge.app.places import STDIN, STDOUT, results_path, split_suffix, targets_for
-from inference_forge.errors import UsageError
+from inference_forge.errors import OutputError, UsageError
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Sequence
@@ -94,11 +94,12 @@ def _files(settings: Settings, inputs: Sequence[str]) -> Iterator[tuple[str, str
             yield "an input", name
         try:
             results = results_path(name, settings.output)
-        except UsageError:
+            beside = [] if results is None else list(_beside(name, results, settings))
+        except (UsageError, OutputError):
             continue  # it is told when this input is opened
         if results is not None:
             yield "the results file", str(results)
-            yield from _beside(name, results, settings)
+            yield from beside
     if settings.failures is not None:
         yield "the failures file", settings.failures
     if settings.taxonomy is not None:

@@ -35,7 +35,8 @@ def log_ticks(low: float, high: float) -> list[float]:
     last = math.ceil(math.log10(max(high, low * 1.01)))
     found = [factor * 10.0**power for power in range(first, last + 1) for factor in (1, 2, 5)]
     start = max(index for index, tick in enumerate(found) if tick <= low * (1 + 1e-9))
-    end = min(index for index, tick in enumerate(found) if tick >= high * (1 - 1e-9) and tick > low)
+    above = range(start + 1, len(found))
+    end = min(index for index in above if found[index] >= high * (1 - 1e-9))
     return found[start : end + 1]
 
 
