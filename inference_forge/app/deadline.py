@@ -6,11 +6,15 @@ import re
 from datetime import timedelta
 from typing import TYPE_CHECKING
 
-from inference_forge.errors import SettingsError
+import anyio
+
+from inference_forge.errors import LimitReached, SettingsError
 from inference_forge.settings import parse_duration
 
 if TYPE_CHECKING:
     from datetime import datetime
+
+    from inference_forge.engine.control import RunControl
 
 
 def seconds_until(deadline: str | None, now: datetime) -> float | None:
@@ -37,3 +41,10 @@ def seconds_until(deadline: str | None, now: datetime) -> float | None:
     if at <= now:
         at += timedelta(days=1)
     return (at - now).total_seconds()
+
+
+async def obey_deadline(control: RunControl, deadline_s: float | None) -> None:
+    """Stop a measurement after so many seconds; None lets it go on."""
+    if deadline_s is not None:
+        await anyio.sleep(deadline_s)
+        control.stop(LimitReached("the deadline (--deadline) is reached"))

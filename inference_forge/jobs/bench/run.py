@@ -10,13 +10,12 @@ from typing import TYPE_CHECKING, TypeVar
 import anyio
 
 from inference_forge.adapters.threads import DedicatedThread
-from inference_forge.app.deadline import seconds_until
+from inference_forge.app.deadline import obey_deadline, seconds_until
 from inference_forge.app.event_loop import loop_options
 from inference_forge.app.interrupts import stop_on_signal
 from inference_forge.app.recording import recording
 from inference_forge.core.bench.cells import Shape
 from inference_forge.engine.control import RunControl
-from inference_forge.errors import LimitReached
 from inference_forge.jobs.bench.expected import expected
 from inference_forge.jobs.bench.measuring import Bench
 from inference_forge.jobs.bench.report import BenchReport, setting_of
@@ -115,13 +114,7 @@ async def _run(
                     grace_s=subject.settings.grace_s,
                 )
             )
-            background.start_soon(_obey_deadline, control, deadline_s)
+            background.start_soon(obey_deadline, control, deadline_s)
             await bench.run()
             background.cancel_scope.cancel()
     return report_of(bench)
-
-
-async def _obey_deadline(control: RunControl, deadline_s: float | None) -> None:
-    if deadline_s is not None:
-        await anyio.sleep(deadline_s)
-        control.stop(LimitReached("the deadline (--deadline) is reached"))

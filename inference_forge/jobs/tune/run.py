@@ -13,12 +13,12 @@ import anyio
 
 from inference_forge.adapters.cache import FileLeases, open_cache
 from inference_forge.adapters.threads import DedicatedThread
-from inference_forge.app.deadline import seconds_until
+from inference_forge.app.deadline import obey_deadline, seconds_until
 from inference_forge.app.interrupts import stop_on_signal
 from inference_forge.app.recording import recording
 from inference_forge.core.fingerprint import Fingerprinter
 from inference_forge.engine.control import RunControl
-from inference_forge.errors import CacheError, LimitReached
+from inference_forge.errors import CacheError
 from inference_forge.jobs.memory import NoCache
 from inference_forge.jobs.tune.forecast import forecast
 from inference_forge.jobs.tune.memory import SinglesCache
@@ -127,7 +127,7 @@ async def _run_passes(
                     grace_s=subject.settings.grace_s,
                 )
             )
-            background.start_soon(_obey_deadline, control, deadline_s)
+            background.start_soon(obey_deadline, control, deadline_s)
             plans = plans_for(job.sizes, SinglesCache(cache), leases)
             passes = await measure(runner, plans, record)
             background.cancel_scope.cancel()
@@ -141,12 +141,6 @@ def _recorded_watch(job: TuneJob, record: Recording | None) -> Callable[[str, Ta
         return job.watch(name, tally)
 
     return watch
-
-
-async def _obey_deadline(control: RunControl, deadline_s: float | None) -> None:
-    if deadline_s is not None:
-        await anyio.sleep(deadline_s)
-        control.stop(LimitReached("the deadline (--deadline) is reached"))
 
 
 def _open_cache(job: TuneJob, subject: Subject) -> ResultCache:
