@@ -20,3 +20,7 @@ slow:
 # Accuracy of the embedded classifier.
 bench:
     .venv/bin/python benchmarks/accuracy.py --gold examples/tickets.gold.csv --near-duplicates
+
+# Look for what no test has thought of: other examples in each run, ten times as many.
+explore *tests:
+    .venv/bin/pytest --hypothesis-profile=explore {{tests}}

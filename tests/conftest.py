@@ -8,9 +8,16 @@ from typing import TYPE_CHECKING
 
 import pytest
 from blockbuster import blockbuster_ctx
+from hypothesis import settings
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
+
+# One commit gives one result, on a slow machine too. `pytest --hypothesis-profile=explore` looks
+# for what nobody has thought of, with other examples in each run.
+settings.register_profile("same", deadline=None, derandomize=True)
+settings.register_profile("explore", deadline=None, max_examples=1000)
+settings.load_profile("same")
 
 STOPS = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
 

@@ -341,22 +341,29 @@ def test_setting_the_clock_changes_nothing(
     many(isolated, 60)
     real = time.time  # noqa: TID251 - what is set here
     busy = error(429, headers={"Retry-After-Ms": "200"})
+    outage = out_for(1.0, 20)
+    statuses: list[int] = []
 
-    def script(number: int, _body: object) -> Reply:
-        if 20 <= number < 28:
-            return error(500)
-        return busy if 40 <= number < 43 else completion(GOOD)
+    def script(number: int, body: object) -> Reply:
+        reply = outage(number, body)
+        is_back = 500 in statuses and reply.status == 200
+        if is_back and statuses.count(429) < 3 and statuses[-1] == 200:
+            # After a good probe, so that the breaker closes; each 429 is followed by an answer.
+            reply = busy
+        statuses.append(reply.status)
+        return reply
 
     with ScriptedServer(script) as server:
 
         def leaping() -> float:
-            seen = len(server.requests)
-            return real() + (leap_s if 24 <= seen < 41 else 2 * leap_s if seen >= 41 else 0.0)
+            is_out, is_throttled = statuses.count(500) > 3, 429 in statuses
+            return real() + (2 * leap_s if is_throttled else leap_s if is_out else 0.0)
 
         monkeypatch.setattr(time, "time", leaping)
         began_s = time.monotonic()
         done = classify(server, "--concurrency", "8", "--deadline", "10s", *QUICK)
     assert (done.code, done.summary["failed"]) == (0, "0")
+    assert statuses.count(429) == 3
     assert openings(done) == 1
     assert len(results(isolated)) == 60
     assert 1.0 < time.monotonic() - began_s < 6
