@@ -23,9 +23,10 @@ import sys
 import tempfile
 import zipfile
 from collections import defaultdict
-from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
+
+from msgspec.structs import replace
 
 from inference_forge.core.complexity import complexity_of
 from inference_forge.core.packing.codes import CodeBook

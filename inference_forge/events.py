@@ -6,8 +6,9 @@ Times are seconds on the run's monotonic clock, durations are seconds. No event 
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
+
+from msgspec import Struct
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -15,8 +16,7 @@ if TYPE_CHECKING:
     from inference_forge.models import Complexity, ResolvedRow, Spending, Usage
 
 
-@dataclass(frozen=True, slots=True)
-class RunStarted:
+class RunStarted(Struct, frozen=True):
     """A run over one input begins; `concurrency` is the hard cap."""
 
     source: str
@@ -25,15 +25,13 @@ class RunStarted:
     concurrency: int
 
 
-@dataclass(frozen=True, slots=True)
-class ColumnsRecognised:
+class ColumnsRecognised(Struct, frozen=True):
     """The first block told how the columns are read: `text = Subject + Description; id = Key`."""
 
     reading: str
 
 
-@dataclass(frozen=True, slots=True)
-class RowsRead:
+class RowsRead(Struct, frozen=True):
     """A block was read.
 
     Attributes:
@@ -49,8 +47,7 @@ class RowsRead:
     bytes_total: int | None
 
 
-@dataclass(frozen=True, slots=True)
-class TextsChanged:
+class TextsChanged(Struct, frozen=True):
     """Texts of a block are not sent as they stand in the input.
 
     Attributes:
@@ -62,8 +59,7 @@ class TextsChanged:
     changes: Mapping[str, int]
 
 
-@dataclass(frozen=True, slots=True)
-class RowsResolved:
+class RowsResolved(Struct, frozen=True):
     """Rows got their outcome (not yet written).
 
     Attributes:
@@ -86,25 +82,26 @@ class RowsResolved:
     failures: Mapping[str, int] | None = None
     hit_chars: int = 0
     coalesced_chars: int = 0
-    rows: Sequence[ResolvedRow] = field(default=(), repr=False)
+    rows: Sequence[ResolvedRow] = ()
+
+    def __repr__(self) -> str:
+        """Show the counts; the rows hold texts."""
+        return f"<RowsResolved classified={self.classified} failed={self.failed}>"
 
 
-@dataclass(frozen=True, slots=True)
-class LateFailures:
+class LateFailures(Struct, frozen=True):
     """Classified rows that did not fit the results file and went to the failures, by code."""
 
     failures: Mapping[str, int]
 
 
-@dataclass(frozen=True, slots=True)
-class TicketsQueued:
+class TicketsQueued(Struct, frozen=True):
     """Tickets wait for a call, by complexity."""
 
     by_complexity: Mapping[Complexity, int]
 
 
-@dataclass(frozen=True, slots=True)
-class BatchStarted:
+class BatchStarted(Struct, frozen=True):
     """A batch was cut and dispatched.
 
     Attributes:
@@ -119,15 +116,13 @@ class BatchStarted:
     waited_s: Sequence[float] = ()
 
 
-@dataclass(frozen=True, slots=True)
-class CallSpared:
+class CallSpared(Struct, frozen=True):
     """A ticket of a batch needs no call: another run has stored the answer."""
 
     complexity: Complexity
 
 
-@dataclass(frozen=True, slots=True)
-class TryFinished:
+class TryFinished(Struct, frozen=True):
     """One HTTP request ended.
 
     Attributes:
@@ -168,8 +163,7 @@ class TryFinished:
     usage: Usage | None = None
 
 
-@dataclass(frozen=True, slots=True)
-class TicketFinished:
+class TicketFinished(Struct, frozen=True):
     """A ticket that needed calls got its outcome; `code` is `ok` or the failure's.
 
     Attributes:
@@ -182,8 +176,7 @@ class TicketFinished:
     chars: int = 0
 
 
-@dataclass(frozen=True, slots=True)
-class RetryScheduled:
+class RetryScheduled(Struct, frozen=True):
     """A ticket waits before its next try, holding no slot."""
 
     code: str
@@ -191,8 +184,7 @@ class RetryScheduled:
     attempt: int
 
 
-@dataclass(frozen=True, slots=True)
-class BreakerChanged:
+class BreakerChanged(Struct, frozen=True):
     """The breaker moved; states are `closed`, `open`, `half_open`.
 
     Attributes:
@@ -208,16 +200,14 @@ class BreakerChanged:
     patience_s: float | None = None
 
 
-@dataclass(frozen=True, slots=True)
-class DispatchPaused:
+class DispatchPaused(Struct, frozen=True):
     """Nothing is sent for `wait_s` because the provider asked for it or is throttling."""
 
     reason: str
     wait_s: float
 
 
-@dataclass(frozen=True, slots=True)
-class EndpointChanged:
+class EndpointChanged(Struct, frozen=True):
     """One of several servers or keys that answer alike came or went, and the others go on.
 
     When the last one goes, or the first comes back, there is a `BreakerChanged` instead.
@@ -235,8 +225,7 @@ class EndpointChanged:
     cause: str = ""
 
 
-@dataclass(frozen=True, slots=True)
-class WakingBegan:
+class WakingBegan(Struct, frozen=True):
     """A server does not answer yet, and is waited for.
 
     Attributes:
@@ -250,8 +239,7 @@ class WakingBegan:
     cause: str
 
 
-@dataclass(frozen=True, slots=True)
-class WakingEnded:
+class WakingEnded(Struct, frozen=True):
     """A server is not waited for any longer.
 
     Attributes:
@@ -265,8 +253,7 @@ class WakingEnded:
     is_awake: bool
 
 
-@dataclass(frozen=True, slots=True)
-class Warned:
+class Warned(Struct, frozen=True):
     """Something the user should know; shown once per `code`.
 
     Attributes:
@@ -280,8 +267,7 @@ class Warned:
     is_note: bool = False
 
 
-@dataclass(frozen=True, slots=True)
-class RunFinished:
+class RunFinished(Struct, frozen=True):
     """A run ended.
 
     Attributes:

@@ -2,25 +2,14 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
 from enum import StrEnum
-from typing import TYPE_CHECKING, TypeVar, dataclass_transform
+from typing import TYPE_CHECKING
+
+from msgspec import Struct, field
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
     from decimal import Decimal
-
-_T = TypeVar("_T")
-
-
-@dataclass_transform(frozen_default=True, field_specifiers=(field,))
-def row_value(cls: type[_T]) -> type[_T]:
-    """Make a slotted dataclass that the type checker keeps from being changed, and nobody else.
-
-    For what each row is made of: guarded at run time as well, one of seven attributes takes 0.7 µs
-    to make instead of 0.15, and a cached row, which takes about 10 µs in all, is made of five.
-    """
-    return dataclass(slots=True, unsafe_hash=True)(cls)
 
 
 class Complexity(StrEnum):
@@ -40,8 +29,7 @@ class Finish(StrEnum):
     REFUSAL = "refusal"
 
 
-@row_value
-class CellRecord:
+class CellRecord(Struct, frozen=True):
     """A row of a table, for pass-through.
 
     Attributes:
@@ -53,9 +41,8 @@ class CellRecord:
     cells: Sequence[str]
 
 
-@row_value
-class JsonRecord:
-    """A JSON object, for pass-through.
+class JsonRecord(Struct, frozen=True, eq=False):
+    """A JSON object, for pass-through; two are equal when their bytes are.
 
     Attributes:
         raw: the object's exact bytes, from `{` to `}`, UTF-8, without a line break.
@@ -64,11 +51,18 @@ class JsonRecord:
     """
 
     raw: bytes
-    names: tuple[str, ...] | None = field(default=None, compare=False)
+    names: tuple[str, ...] | None = None
+
+    def __eq__(self, other: object) -> bool:
+        """Compare the bytes."""
+        return isinstance(other, JsonRecord) and self.raw == other.raw
+
+    def __hash__(self) -> int:
+        """Return the hash of the bytes."""
+        return hash(self.raw)
 
 
-@dataclass(frozen=True, slots=True)
-class RawRecord:
+class RawRecord(Struct, frozen=True):
     r"""A row that could not be read as a record.
 
     Attributes:
@@ -81,8 +75,7 @@ class RawRecord:
 Record = CellRecord | JsonRecord | RawRecord
 
 
-@row_value
-class Ticket:
+class Ticket(Struct, frozen=True):
     """One input row's text.
 
     Attributes:
@@ -109,8 +102,7 @@ class Ticket:
         return self.text[self.context_chars :]
 
 
-@dataclass(frozen=True, slots=True)
-class Failure:
+class Failure(Struct, frozen=True):
     """Why a row has no classification.
 
     Attributes:
@@ -124,8 +116,7 @@ class Failure:
     attempts: int = 0
 
 
-@dataclass(frozen=True, slots=True)
-class RejectedRow:
+class RejectedRow(Struct, frozen=True):
     """An input row from which no ticket can be made; it fails without a call."""
 
     index: int
@@ -136,8 +127,7 @@ class RejectedRow:
 Row = Ticket | RejectedRow
 
 
-@row_value
-class Classification:
+class Classification(Struct, frozen=True):
     """A validated answer.
 
     Attributes:
@@ -154,8 +144,7 @@ class Classification:
 Outcome = Classification | Failure
 
 
-@row_value
-class Usage:
+class Usage(Struct, frozen=True):
     """Tokens of one or more requests.
 
     Attributes:
@@ -188,16 +177,14 @@ class Usage:
         )
 
 
-@dataclass(frozen=True, slots=True)
-class Money:
+class Money(Struct, frozen=True):
     """An amount in one currency (ISO 4217 code)."""
 
     amount: Decimal
     currency: str
 
 
-@dataclass(frozen=True, slots=True)
-class Spending:
+class Spending(Struct, frozen=True):
     """What this run spent on one row.
 
     Attributes:
@@ -213,8 +200,7 @@ class Spending:
     tries: int = 0
 
 
-@row_value
-class ResolvedRow:
+class ResolvedRow(Struct, frozen=True):
     """A row with its outcome, ready to be written.
 
     Attributes:
@@ -232,8 +218,7 @@ class ResolvedRow:
     spending: Spending
 
 
-@dataclass(frozen=True, slots=True)
-class Batch:
+class Batch(Struct, frozen=True):
     """Tickets of one complexity and one tenant that are dispatched together."""
 
     number: int
@@ -242,16 +227,14 @@ class Batch:
     tickets: tuple[Ticket, ...]
 
 
-@dataclass(frozen=True, slots=True)
-class Message:
+class Message(Struct, frozen=True):
     """One message of a prompt; `role` is `system`, `user` or `assistant`."""
 
     role: str
     content: str
 
 
-@dataclass(frozen=True, slots=True)
-class ModelRequest:
+class ModelRequest(Struct, frozen=True):
     """What a provider is asked, independent of its wire format.
 
     Attributes:
@@ -267,8 +250,7 @@ class ModelRequest:
     max_output_tokens: int
 
 
-@dataclass(frozen=True, slots=True)
-class BucketHint:
+class BucketHint(Struct, frozen=True):
     """What a server says about one of its limits; None where it says nothing.
 
     Attributes:
@@ -282,16 +264,14 @@ class BucketHint:
     reset_s: float | None = None
 
 
-@dataclass(frozen=True, slots=True)
-class RateLimitHints:
+class RateLimitHints(Struct, frozen=True):
     """What one response says about the provider's limits."""
 
     requests: BucketHint = BucketHint()
     tokens: BucketHint = BucketHint()
 
 
-@dataclass(frozen=True, slots=True)
-class ModelAnswer:
+class ModelAnswer(Struct, frozen=True):
     """What a provider answered.
 
     Attributes:
@@ -313,8 +293,7 @@ class ModelAnswer:
     first_token_s: float | None = None
 
 
-@row_value
-class CacheEntry:
+class CacheEntry(Struct, frozen=True):
     """One paid answer.
 
     Attributes:

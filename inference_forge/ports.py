@@ -6,8 +6,9 @@ Sources, sinks and caches are synchronous: the engine calls them a block at a ti
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from typing import TYPE_CHECKING, Protocol, TypeVar
+
+from msgspec import Struct
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Mapping, Sequence
@@ -26,8 +27,7 @@ if TYPE_CHECKING:
 T = TypeVar("T")
 
 
-@dataclass(frozen=True, slots=True)
-class ReadProgress:
+class ReadProgress(Struct, frozen=True):
     """How far a source has been read.
 
     Attributes:
@@ -39,8 +39,7 @@ class ReadProgress:
     bytes_total: int | None
 
 
-@dataclass(frozen=True, slots=True)
-class Published:
+class Published(Struct, frozen=True):
     """Where the outcomes are now; None where nothing was written."""
 
     results: Path | None

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import random
 from collections import Counter
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from decimal import Decimal
 from typing import TYPE_CHECKING
 
@@ -21,6 +21,7 @@ from fakes import (
     ScriptedProvider,
     label,
 )
+from msgspec.structs import replace
 
 from inference_forge.core.backoff import RetryQuota
 from inference_forge.core.batching import BatchQueue

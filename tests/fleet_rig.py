@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import random
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
 import anyio
 from engine_rig import Gate, Rig, cost_of
+from msgspec.structs import replace
 
 from inference_forge.core.parse import AnswerParser
 from inference_forge.core.prompt import build_prompt

@@ -14,8 +14,9 @@ import os
 import stat
 import time
 from contextlib import contextmanager, suppress
-from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Final
+
+from msgspec import Struct
 
 from inference_forge.adapters.private_directory import make_private_directory
 from inference_forge.core.calibration import Calibration
@@ -39,8 +40,7 @@ _PAUSE_S: Final = 0.01
 """A file takes a millisecond to replace; who holds the lock for a second was stopped."""
 
 
-@dataclass(frozen=True, slots=True)
-class CalibrationFile:
+class CalibrationFile(Struct, frozen=True):
     """The file of one model.
 
     Attributes:

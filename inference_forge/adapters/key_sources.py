@@ -12,9 +12,10 @@ import stat
 import subprocess
 import time
 from contextlib import suppress
-from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Final, Protocol
+
+from msgspec import Struct
 
 from inference_forge.errors import SettingsError
 
@@ -30,8 +31,7 @@ MAX_BYTES: Final = 65_536
 MAX_KEYS: Final = 64
 
 
-@dataclass(frozen=True, slots=True, repr=False)
-class RawKey:
+class RawKey(Struct, frozen=True):
     """A key as it was found, not checked yet.
 
     Attributes:
@@ -41,6 +41,10 @@ class RawKey:
 
     value: str
     place: str
+
+    def __repr__(self) -> str:
+        """Show where it stands, not the key."""
+        return f"<RawKey from {self.place}>"
 
 
 class KeySource(Protocol):
@@ -62,8 +66,7 @@ class KeySource(Protocol):
         """
 
 
-@dataclass(frozen=True, slots=True)
-class KeyFile:
+class KeyFile(Struct, frozen=True):
     """A file with one key a line; blank lines do not count."""
 
     path: Path
@@ -121,8 +124,7 @@ class KeyFile:
         return tuple(RawKey(line, f"{self.place}, line {n},") for n, line in keys)
 
 
-@dataclass(frozen=True, slots=True)
-class KeyCommand:
+class KeyCommand(Struct, frozen=True):
     """A command whose first line of output is the key; run without a shell.
 
     What it prints on stderr is thrown away: it may hold the key, or a part of it.
@@ -219,8 +221,7 @@ class KeyCommand:
         raise subprocess.TimeoutExpired(process.args, self.timeout_s)
 
 
-@dataclass(frozen=True, slots=True)
-class KeyringEntry:
+class KeyringEntry(Struct, frozen=True):
     """An entry of the system's keyring, which the extra `keyring` reads.
 
     Attributes:

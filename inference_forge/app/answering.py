@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import time
-from dataclasses import dataclass, field, replace
 from decimal import Decimal
 from typing import TYPE_CHECKING, Final
 
 import anyio
+from msgspec import Struct, field
+from msgspec.structs import replace
 
 from inference_forge.app.allowed_models import check_allowed
 from inference_forge.app.budget import own_price
@@ -40,8 +41,7 @@ REMEMBERED_TEXTS: Final = 20_000
 look-ahead window, which holds half as many."""
 
 
-@dataclass(frozen=True, slots=True)
-class Answering:
+class Answering(Struct, frozen=True):
     """Who answers, what it costs, and what the user should be told about it.
 
     Attributes:
@@ -70,8 +70,7 @@ class Answering:
         return [endpoint.provider for endpoint in self.endpoints] or [self.provider]
 
 
-@dataclass(frozen=True, slots=True)
-class Choice:
+class Choice(Struct, frozen=True):
     """What is asked for, and who answers.
 
     Attributes:
@@ -153,8 +152,7 @@ def open_fallback(
         return None
     provider = settings.fallback_provider or settings.provider
     is_same = provider == settings.provider
-    chosen = replace(
-        settings,
+    chosen = settings.changed(
         provider=provider,
         model=settings.fallback_model,
         price_in=None,
@@ -163,8 +161,7 @@ def open_fallback(
     )
     if not is_same:
         # Addresses and keys that the settings name belong to the first provider.
-        chosen = replace(
-            chosen,
+        chosen = chosen.changed(
             base_url=None,
             base_urls=(),
             api_key_file=None,

@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import time
 from contextlib import AsyncExitStack, asynccontextmanager, contextmanager, suppress
-from dataclasses import dataclass, replace
 from datetime import datetime
 from typing import TYPE_CHECKING
 
 import anyio
+from msgspec import Struct
+from msgspec.structs import replace
 
 from inference_forge.adapters.cache import FileLeases, open_cache, open_temporary_cache
 from inference_forge.adapters.threads import DedicatedThread
@@ -79,8 +80,7 @@ async def _classify_all(
     return results
 
 
-@dataclass(frozen=True, slots=True)
-class _Shared:
+class _Shared(Struct, frozen=True):
     """What all inputs of a command use."""
 
     cache: ResultCache

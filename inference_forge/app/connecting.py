@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import time
-from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
+
+from msgspec import Struct
+from msgspec.structs import replace
 
 from inference_forge.adapters.http.address import server_of
 from inference_forge.core.tokens import estimate_tokens
@@ -21,8 +23,7 @@ if TYPE_CHECKING:
     from inference_forge.settings import Settings
 
 
-@dataclass(frozen=True, slots=True)
-class Endpoint:
+class Endpoint(Struct, frozen=True):
     """One of several servers or keys that answer alike.
 
     Attributes:
@@ -36,8 +37,7 @@ class Endpoint:
     address: str
 
 
-@dataclass(frozen=True, slots=True)
-class Heard:
+class Heard(Struct, frozen=True):
     """Who is told, by code and message, what turns out during a run."""
 
     note: Callable[[str, str], None]

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import time
 from contextlib import closing
-from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 import anyio
+from msgspec import Struct
 
 from inference_forge.adapters.cache import look_into_cache
 from inference_forge.app.choosing import open_choice
@@ -32,8 +32,7 @@ if TYPE_CHECKING:
     from inference_forge.models import Complexity
 
 
-@dataclass(frozen=True, slots=True)
-class Outlook:
+class Outlook(Struct, frozen=True):
     """What a run would do.
 
     Attributes:

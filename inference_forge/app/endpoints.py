@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from typing import TYPE_CHECKING, Final
+
+from msgspec import Struct
 
 from inference_forge.adapters.http.address import server_of
 from inference_forge.errors import SettingsError
@@ -17,8 +18,7 @@ PRECEDENCE: Final = (Origin.FLAG, Origin.ENVIRONMENT, Origin.PROJECT_FILE, Origi
 """Who wins when one thing can be said by several settings."""
 
 
-@dataclass(frozen=True, slots=True)
-class Addresses:
+class Addresses(Struct, frozen=True):
     """Where to ask.
 
     Attributes:

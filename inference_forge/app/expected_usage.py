@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import json
-from dataclasses import replace
 from typing import TYPE_CHECKING, Final
+
+from msgspec.structs import replace
 
 from inference_forge.core.complexity import complexity_of
 from inference_forge.core.packing.codes import values_of

@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 from contextlib import contextmanager
-from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from enum import StrEnum
 from functools import partial
 from typing import TYPE_CHECKING
+
+from msgspec import Struct
+from msgspec.structs import replace
 
 from inference_forge.adapters.run_locks import is_alive, remove_dead
 from inference_forge.app.places import STDOUT
@@ -34,16 +36,14 @@ class RunState(StrEnum):
     KILLED = "killed"
 
 
-@dataclass(frozen=True, slots=True)
-class PastRun:
+class PastRun(Struct, frozen=True):
     """A run of the history; one without an end runs or was killed."""
 
     record: RunRecord
     state: RunState
 
 
-@dataclass(frozen=True, slots=True)
-class PastRuns:
+class PastRuns(Struct, frozen=True):
     """The run history.
 
     Attributes:

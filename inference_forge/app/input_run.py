@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 from contextlib import AsyncExitStack
-from dataclasses import dataclass
 from functools import partial
 from typing import TYPE_CHECKING
 
 import anyio
+from msgspec import Struct
 
 from inference_forge.adapters.threads import DedicatedThread
 from inference_forge.app.event_loop import loop_clock
@@ -43,16 +43,14 @@ if TYPE_CHECKING:
     )
 
 
-@dataclass(frozen=True, slots=True)
-class _Ended:
+class _Ended(Struct, frozen=True):
     """What became of the files."""
 
     published: Published | None = None
     partials: tuple[Path, ...] = ()
 
 
-@dataclass(slots=True)
-class InputRun:
+class InputRun(Struct):
     """Runs one input; use once.
 
     Attributes:

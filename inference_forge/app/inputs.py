@@ -5,9 +5,10 @@ from __future__ import annotations
 import glob
 import re
 import stat
-from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Final
+
+from msgspec import Struct
 
 from inference_forge.app.places import STDIN, STDOUT, is_own_output, results_path
 from inference_forge.errors import InputError, UsageError
@@ -21,8 +22,7 @@ if TYPE_CHECKING:
 GLOB: Final = re.compile(r"[*?\[]")
 
 
-@dataclass(frozen=True, slots=True)
-class Input:
+class Input(Struct, frozen=True):
     """What is read as one.
 
     Attributes:

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from typing import TYPE_CHECKING, Final
+
+from msgspec import Struct
 
 from inference_forge.core.batching import BatchQueue
 from inference_forge.core.complexity import BATCH_SIZES
@@ -17,8 +18,7 @@ if TYPE_CHECKING:
     from inference_forge.models import Complexity
 
 
-@dataclass(frozen=True, slots=True)
-class IntakeForm:
+class IntakeForm(Struct, frozen=True):
     """What a measurement sets that a run leaves to itself.
 
     Attributes:

@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import secrets
-from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, BinaryIO, Final
+
+from msgspec import Struct, field
 
 from inference_forge.app.notices import Notices
 from inference_forge.app.secrets import LearnedSecrets
@@ -30,8 +31,7 @@ def _nothing() -> None:
     """Close nothing."""
 
 
-@dataclass(frozen=True, slots=True)
-class Watcher:
+class Watcher(Struct, frozen=True):
     """An observer that also wants to be woken regularly, to draw.
 
     Attributes:
@@ -47,8 +47,7 @@ class Watcher:
     close: Callable[[], None] = _nothing
 
 
-@dataclass(frozen=True, slots=True)
-class InputResult:
+class InputResult(Struct, frozen=True):
     """What came of one input.
 
     Attributes:
@@ -88,8 +87,7 @@ def _ignore(_: InputResult) -> None:
     """Report nothing."""
 
 
-@dataclass(frozen=True, slots=True)
-class ClassifyJob:
+class ClassifyJob(Struct, frozen=True):
     """Everything `classify` takes from outside.
 
     Attributes:

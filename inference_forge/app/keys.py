@@ -7,9 +7,10 @@ neither name a place of keys nor send them to an address or a provider of its ch
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
 from functools import partial
 from typing import TYPE_CHECKING, Final
+
+from msgspec import Struct, field
 
 from inference_forge.adapters.http.address import server_of
 from inference_forge.adapters.key_sources import KeyCommand, KeyFile, KeyringEntry
@@ -39,8 +40,7 @@ def _forget(_secret: str) -> None:
     """Drop a secret."""
 
 
-@dataclass(frozen=True, slots=True)
-class Keys:
+class Keys(Struct, frozen=True):
     """The keys to ask with.
 
     Attributes:
@@ -58,8 +58,7 @@ class Keys:
         return self.keys[number % len(self.keys)] if self.keys else None
 
 
-@dataclass(slots=True)
-class KeyFinder:
+class KeyFinder(Struct):
     """Finds keys; the same place is read once, however many providers use it.
 
     Attributes:

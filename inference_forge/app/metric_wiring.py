@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import time
-from dataclasses import dataclass
 from typing import TYPE_CHECKING
+
+from msgspec import Struct
 
 from inference_forge.adapters.metric_outlets import LOOPBACK, MetricsFile, MetricsPort
 from inference_forge.adapters.whole_file import check_writable
@@ -25,8 +26,7 @@ SUFFIX = ".prom"
 NO_FILE_TASK = "forge"
 
 
-@dataclass(slots=True)
-class MetricOutlets:
+class MetricOutlets(Struct):
     """The metrics of one run and where they are read."""
 
     facts: RunFacts

@@ -6,11 +6,12 @@ None of them can change how a run ends. Trouble with one is a warning, and the r
 from __future__ import annotations
 
 import time
-from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any
 
 import orjson
+from msgspec import Struct
+from msgspec.structs import replace
 
 from inference_forge.app.endings import exit_code_of, reason_of
 from inference_forge.core.command_line import Redactor
@@ -41,8 +42,7 @@ SUMMARY_VERSION = 1
 _SIGNALS = 128
 
 
-@dataclass(slots=True)
-class Opened:
+class Opened(Struct):
     """What is open of what the settings ask for; each None where they do not.
 
     Attributes:

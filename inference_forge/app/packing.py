@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import random
-from dataclasses import dataclass
 from typing import TYPE_CHECKING, Final
+
+from msgspec import Struct
 
 from inference_forge.app.output_cap import output_cap
 from inference_forge.core.packing.codes import CodeBook
@@ -22,8 +23,7 @@ AUTO: Final = "auto"
 MIN_PACK_SIZE: Final = 2
 
 
-@dataclass(frozen=True, slots=True)
-class Packing:
+class Packing(Struct, frozen=True):
     """How tickets share requests.
 
     Attributes:

@@ -4,11 +4,11 @@ from __future__ import annotations
 
 import os
 import tempfile
-from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
 import platformdirs
+from msgspec import Struct
 
 from inference_forge.adapters.private_directory import make_private_directory
 from inference_forge.adapters.sinks.targets import is_device
@@ -29,8 +29,7 @@ _WRITTEN_AS: Final = {
 OWN_SUFFIXES: Final = (".results", ".failures", ".pending")
 
 
-@dataclass(frozen=True, slots=True)
-class Places:
+class Places(Struct, frozen=True):
     """The user's directories; they may not exist yet."""
 
     cache: Path
@@ -38,8 +37,7 @@ class Places:
     config: Path
 
 
-@dataclass(frozen=True, slots=True)
-class Targets:
+class Targets(Struct, frozen=True):
     """Where one input's rows go; `results` is None for stdout."""
 
     results: Path | None

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from typing import TYPE_CHECKING
+
+from msgspec import Struct
 
 from inference_forge.adapters.calibrations import CalibrationFile
 from inference_forge.core.calibration import Calibration, UsageLearner
@@ -21,8 +22,7 @@ if TYPE_CHECKING:
     from inference_forge.ports import Provider
 
 
-@dataclass(frozen=True, slots=True)
-class TokenBook:
+class TokenBook(Struct, frozen=True):
     """Predicts the tokens of requests to one model, and learns from its answers.
 
     Attributes:

@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import sys
 import time
-from dataclasses import dataclass
 from importlib.util import find_spec
 from typing import TYPE_CHECKING, Final
+
+from msgspec import Struct
 
 from inference_forge.errors import UsageError
 from inference_forge.settings import TraceExport
@@ -27,8 +28,7 @@ PROTOCOLS: Final = ("OTEL_EXPORTER_OTLP_TRACES_PROTOCOL", "OTEL_EXPORTER_OTLP_PR
 SECRETS: Final = ("OTEL_EXPORTER_OTLP_TRACES_HEADERS", "OTEL_EXPORTER_OTLP_HEADERS")
 
 
-@dataclass(slots=True)
-class TraceOutlet:
+class TraceOutlet(Struct):
     """The spans of one run and where they go."""
 
     spans: RunTraces

@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import random
 import time
-from dataclasses import dataclass, replace
 from functools import partial
 from typing import TYPE_CHECKING, Final
 
 import anyio
+from msgspec import Struct
+from msgspec.structs import replace
 
 from inference_forge.app.answering import LOCAL
 from inference_forge.app.event_loop import loop_clock
@@ -54,8 +55,7 @@ PROBE_LEASE_MARGIN_S: Final = 10.0
 """A probe's lease outlives its try by this, so that it only ends when the try was lost."""
 
 
-@dataclass(frozen=True, slots=True)
-class Parts:
+class Parts(Struct, frozen=True):
     """What a pipeline is wired from.
 
     Attributes:
@@ -138,8 +138,7 @@ def build_pipeline(parts: Parts) -> Pipeline:
     )
 
 
-@dataclass(frozen=True, slots=True)
-class _Fleet:
+class _Fleet(Struct, frozen=True):
     """The lanes of several endpoints, and what they share."""
 
     lanes: list[Lane]

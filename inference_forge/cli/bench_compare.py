@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from dataclasses import asdict
 from typing import TYPE_CHECKING, Annotated, Final
 
 import typer
+from msgspec import to_builtins
 
 from inference_forge.cli.failing import reports_errors
 from inference_forge.cli.streams import show
@@ -49,7 +49,7 @@ def compare(
 
     found = compare_files(before, after)
     if as_json:
-        show_json(asdict(found))
+        show_json(to_builtins(found))
         return
     for line in _lines(found):
         show(line)

@@ -6,9 +6,10 @@ import json
 import os
 import shutil
 import sys
-from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Final
+
+from msgspec import Struct
 
 from inference_forge.adapters.charts import check_chart_target, write_chart
 from inference_forge.adapters.sinks.opening import is_same_file
@@ -30,8 +31,7 @@ _WIDTH_OF_FILES: Final = 160
 _SAVED: Final = (".json", ".csv")
 
 
-@dataclass(frozen=True, slots=True)
-class Outputs:
+class Outputs(Struct, frozen=True):
     """Where a report goes.
 
     Attributes:

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 import sys
-from dataclasses import replace
 from typing import TYPE_CHECKING, Any, NoReturn
 
 import typer
@@ -53,7 +52,7 @@ def begin_logged(
         nowhere: dict[str, Any] = dict.fromkeys(
             ("events", "metrics", "summary_json", "output", "failures")
         )
-        check_apart(replace(settings, **nowhere), inputs)
+        check_apart(settings.changed(**nowhere), inputs)
     open_log(settings, redaction(), {"run_id": run_id})
     return found
 

@@ -6,10 +6,10 @@ import json
 import os
 import shutil
 import sys
-from dataclasses import asdict
 from typing import TYPE_CHECKING, Annotated, Final
 
 import typer
+from msgspec import to_builtins
 
 from inference_forge.cli.failing import reports_errors
 from inference_forge.cli.loading import load_surroundings
@@ -74,7 +74,7 @@ def providers(
 
 def _as_json(row: Listed) -> dict[str, object]:
     """Return all fields, what is empty as null."""
-    return {name: None if value == "" else value for name, value in asdict(row).items()}
+    return {name: None if value == "" else value for name, value in to_builtins(row).items()}
 
 
 def _width() -> int | None:

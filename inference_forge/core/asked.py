@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import difflib
-from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Final
+
+from msgspec import Struct
+from msgspec.structs import replace
 
 from inference_forge.core.taxonomy import SUMMARY_FIELD, FieldKind, Taxonomy
 from inference_forge.errors import SettingsError
@@ -16,8 +18,7 @@ if TYPE_CHECKING:
 SUMMARY: Final = SUMMARY_FIELD.name
 
 
-@dataclass(frozen=True, slots=True)
-class Asked:
+class Asked(Struct, frozen=True):
     """What a run produces.
 
     Attributes:

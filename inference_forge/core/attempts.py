@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from typing import TYPE_CHECKING, Final
+
+from msgspec import Struct
 
 from inference_forge.core.backoff import backoff_s
 from inference_forge.errors import AnswerError, ProviderError, ThrottleError
@@ -35,28 +36,24 @@ def is_hollow(error: ProviderError) -> bool:
     return error.code in HOLLOW
 
 
-@dataclass(frozen=True, slots=True)
-class Retry:
+class Retry(Struct, frozen=True):
     """Try again after `wait_s` seconds."""
 
     wait_s: float
     is_throttle: bool
 
 
-@dataclass(frozen=True, slots=True)
-class Repair:
+class Repair(Struct, frozen=True):
     """Show the model its error and ask once more, at once."""
 
     error: str
 
 
-@dataclass(frozen=True, slots=True)
-class AskAgain:
+class AskAgain(Struct, frozen=True):
     """Try again at once, as if nothing had happened: the try said nothing about the ticket."""
 
 
-@dataclass(frozen=True, slots=True)
-class GiveUp:
+class GiveUp(Struct, frozen=True):
     """The ticket fails."""
 
     failure: Failure

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from typing import TYPE_CHECKING, Final
+
+from msgspec import Struct
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -34,8 +35,7 @@ def backoff_s(
     return base_s * uniform(0.8, 1.2)
 
 
-@dataclass(frozen=True, slots=True)
-class RetryGrant:
+class RetryGrant(Struct, frozen=True):
     """Leave for one retry.
 
     Attributes:

@@ -26,9 +26,10 @@ from __future__ import annotations
 
 import math
 from collections import Counter, deque
-from dataclasses import dataclass
 from enum import Enum, StrEnum
 from typing import TYPE_CHECKING, NamedTuple, assert_never
+
+from msgspec import Struct
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -50,8 +51,7 @@ class _End(Enum):
     FAILED = "failed"
 
 
-@dataclass(frozen=True, slots=True)
-class BreakerConfig:
+class BreakerConfig(Struct, frozen=True):
     """When the breaker opens and closes; all durations in seconds."""
 
     window_tries: int = 20
@@ -66,8 +66,7 @@ class BreakerConfig:
     successes_to_close: int = 2
 
 
-@dataclass(frozen=True, slots=True)
-class Permit:
+class Permit(Struct, frozen=True):
     """Leave to make one try.
 
     Attributes:

@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from decimal import Decimal
 from http import HTTPStatus
 from typing import TYPE_CHECKING, Final
+
+from msgspec import Struct
 
 from inference_forge.core.tokens import estimate_prompt
 from inference_forge.models import Money
@@ -27,8 +28,7 @@ FRAME_TOKENS: Final = 64
 """For roles, separators, and what a server puts around messages unseen."""
 
 
-@dataclass(frozen=True, slots=True)
-class BudgetLimits:
+class BudgetLimits(Struct, frozen=True):
     """The most that a run may spend; None for no limit.
 
     Attributes:
@@ -47,8 +47,7 @@ class BudgetLimits:
         return self.cost is not None or self.tokens is not None or self.requests is not None
 
 
-@dataclass(frozen=True, slots=True)
-class Amount:
+class Amount(Struct, frozen=True):
     """What one request costs at most, or did cost.
 
     Attributes:

@@ -9,8 +9,9 @@ which can be added up across runs.
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Final
+
+from msgspec import Struct, field
 
 from inference_forge.core.request_form import message_tokens
 from inference_forge.core.token_model import TokenModel, carried_over, fitted_model, unknown_model
@@ -30,8 +31,7 @@ STRIDE: Final = 10
 estimating a request's tokens is a good part of what a call costs."""
 
 
-@dataclass(frozen=True, slots=True)
-class Calibration:
+class Calibration(Struct, frozen=True):
     """What is known of one model, by the key of the form."""
 
     fits: Mapping[str, Fit] = field(default_factory=dict)

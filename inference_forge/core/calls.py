@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 from collections import Counter
-from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Final
+
+from msgspec import Struct, field
 
 from inference_forge.core.batching import BatchQueue
 from inference_forge.core.complexity import BATCH_SIZES
@@ -23,7 +24,6 @@ MAX_WAITING: Final = 10_000
 _LINGER_S: Final = 1.0  # any: only full packs are cut before the end
 
 
-@dataclass(slots=True)
 class Calls:
     """Counts the requests that tickets take, as a run would send them.
 
@@ -35,15 +35,11 @@ class Calls:
         packed: requests about several, likewise.
     """
 
-    plan: PackPlan | None = None
-    single: dict[Complexity, Load] = field(default_factory=dict)
-    packed: dict[Complexity, Load] = field(default_factory=dict)
-    _queue: BatchQueue = field(init=False)
-
-    def __post_init__(self) -> None:
-        """Make the queue in which tickets wait for others."""
-        sizes = BATCH_SIZES if self.plan is None else self.plan.sizes
-        self._queue = BatchQueue(sizes, _LINGER_S)
+    def __init__(self, plan: PackPlan | None = None) -> None:
+        self.plan = plan
+        self.single: dict[Complexity, Load] = {}
+        self.packed: dict[Complexity, Load] = {}
+        self._queue = BatchQueue(BATCH_SIZES if plan is None else plan.sizes, _LINGER_S)
 
     def add(self, ticket: Ticket, complexity: Complexity) -> None:
         """Count a ticket that needs a call."""
@@ -72,8 +68,7 @@ class Calls:
         loads[complexity] = loads.get(complexity, Load()) + Load(1, len(texts), tokens)
 
 
-@dataclass(slots=True)
-class Survey:
+class Survey(Struct):
     """What a look at the inputs found.
 
     Attributes:

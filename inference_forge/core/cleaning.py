@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
+
+from msgspec import Struct
 
 from inference_forge.core.html_text import html_to_text
 from inference_forge.core.quotes import FORWARD_SUBJECT, cut_quotes
@@ -14,8 +15,7 @@ if TYPE_CHECKING:
     from collections.abc import Collection, Sequence
 
 
-@dataclass(frozen=True, slots=True)
-class Cleaned:
+class Cleaned(Struct, frozen=True):
     """What cleaning left.
 
     Attributes:
@@ -23,8 +23,12 @@ class Cleaned:
         kinds: what was found and taken out.
     """
 
-    parts: tuple[str, ...] = field(repr=False)
+    parts: tuple[str, ...]
     kinds: frozenset[Cleaning]
+
+    def __repr__(self) -> str:
+        """Show all but the texts."""
+        return f"<Cleaned kinds={sorted(self.kinds)}>"
 
 
 def clean_parts(parts: Sequence[str], kinds: Collection[Cleaning]) -> Cleaned:

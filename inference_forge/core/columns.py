@@ -5,8 +5,9 @@ from __future__ import annotations
 import difflib
 import re
 from collections import Counter
-from dataclasses import dataclass
 from typing import TYPE_CHECKING
+
+from msgspec import Struct
 
 from inference_forge.core.results_columns import added_columns
 from inference_forge.errors import UsageError
@@ -49,8 +50,7 @@ _PICKED = re.compile(r"(?P<name>.+)\[(?P<number>[1-9][0-9]{0,5})\]", re.DOTALL)
 _MAX_LISTED = 40
 
 
-@dataclass(frozen=True, slots=True)
-class ColumnChoice:
+class ColumnChoice(Struct, frozen=True):
     """Which columns are read.
 
     Attributes:
@@ -70,8 +70,7 @@ class ColumnChoice:
     context: tuple[int, ...] = ()
 
 
-@dataclass(frozen=True, slots=True)
-class _Name:
+class _Name(Struct, frozen=True):
     """A column name as it is compared."""
 
     position: int

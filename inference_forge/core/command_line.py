@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import re
-from dataclasses import dataclass
 from itertools import pairwise
 from typing import TYPE_CHECKING, Final
 from urllib.parse import quote
+
+from msgspec import Struct
 
 from inference_forge.core.secret_forms import SecretForms
 
@@ -31,8 +32,7 @@ _PAIR: Final = re.compile(r"((?:^|,)[^,=]*(?:key|token|secret|password)\s*=)[^,]
 _TAKES_PAIRS: Final = "--simulation"
 
 
-@dataclass(frozen=True, slots=True)
-class Redactor:
+class Redactor(Struct, frozen=True):
     """Replaces secrets by `***`.
 
     Attributes:

@@ -16,8 +16,9 @@ weighs `t ** EXPONENT`.
 from __future__ import annotations
 
 import math
-from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Final
+
+from msgspec import Struct, field
 
 from inference_forge.core.pauses import Pauses
 
@@ -53,8 +54,7 @@ STALL_GROWTH: Final = 0.5
 as long again as it has lasted, on average; half of that has the lower mean error."""
 
 
-@dataclass(slots=True)
-class _Latency:
+class _Latency(Struct):
     """Moving averages over one complexity's answers."""
 
     answers: int = 0
@@ -69,8 +69,7 @@ class _Latency:
         self.deviation_s += weight * (abs(latency_s - self.mean_s) - self.deviation_s)
 
 
-@dataclass(slots=True)
-class EtaEstimator:
+class EtaEstimator(Struct):
     """Estimates the time left from latencies, concurrency and rates; see the module's text.
 
     Times are seconds on any monotonic clock. Sums are weighted, and leave out pauses.

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import math
 from collections import Counter
-from dataclasses import dataclass
 from typing import TYPE_CHECKING, Final
+
+from msgspec import Struct
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -14,16 +15,14 @@ Z95: Final = 1.959963984540054
 """The 97.5 % point of the normal distribution: intervals hold 95 %."""
 
 
-@dataclass(frozen=True, slots=True)
-class Interval:
+class Interval(Struct, frozen=True):
     """Where a share lies, with a confidence of 95 %."""
 
     low: float
     high: float
 
 
-@dataclass(frozen=True, slots=True)
-class Share:
+class Share(Struct, frozen=True):
     """So many of so many."""
 
     part: int
@@ -60,8 +59,7 @@ def wilson(part: int, whole: int) -> Interval:
     return Interval(low, 1.0 if part == whole else above / scale)
 
 
-@dataclass(frozen=True, slots=True)
-class ClassFigures:
+class ClassFigures(Struct, frozen=True):
     """How well one label is found.
 
     Attributes:
@@ -105,8 +103,7 @@ class ClassFigures:
         return Interval(2 * share.low / (1 + share.low), 2 * share.high / (1 + share.high))
 
 
-@dataclass(frozen=True, slots=True)
-class Averages:
+class Averages(Struct, frozen=True):
     """Means over the labels; None without labels."""
 
     macro_precision: float | None

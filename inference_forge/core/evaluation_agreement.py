@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import math
 from collections import Counter
-from dataclasses import dataclass
 from enum import StrEnum
 from typing import TYPE_CHECKING, Final
+
+from msgspec import Struct
 
 from inference_forge.core.evaluation import Share
 
@@ -25,8 +26,7 @@ class Weights(StrEnum):
     QUADRATIC = "quadratic"
 
 
-@dataclass(frozen=True, slots=True)
-class McNemar:
+class McNemar(Struct, frozen=True):
     """Whether two results for the same rows differ by more than chance.
 
     Attributes:

@@ -5,8 +5,9 @@ from __future__ import annotations
 import re
 import unicodedata
 from collections import Counter, defaultdict
-from dataclasses import dataclass
 from typing import TYPE_CHECKING, Final
+
+from msgspec import Struct
 
 from inference_forge.core.labels import fold_label
 
@@ -26,8 +27,7 @@ _TRUTHS: Final = {
 }
 
 
-@dataclass(frozen=True, slots=True)
-class Respelled:
+class Respelled(Struct, frozen=True):
     """A spelling that was taken for a label.
 
     Attributes:
@@ -41,8 +41,7 @@ class Respelled:
     rows: int
 
 
-@dataclass(frozen=True, slots=True)
-class LabelMap:
+class LabelMap(Struct, frozen=True):
     """The label of each spelling.
 
     Attributes:

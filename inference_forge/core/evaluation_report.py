@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 from collections import Counter
-from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Final
+
+from msgspec import Struct, field
 
 from inference_forge.core.evaluation import (
     Averages,
@@ -42,8 +43,7 @@ BLANK: Final = "blank"
 """Why a row has no label: it stands in the results without one."""
 
 
-@dataclass(frozen=True, slots=True)
-class Agreement:
+class Agreement(Struct, frozen=True):
     """Agreement beyond chance, over the rows that have a label; None where it is not defined.
 
     Attributes:
@@ -61,8 +61,7 @@ class Agreement:
     order: tuple[str, ...] = ()
 
 
-@dataclass(frozen=True, slots=True)
-class Figures:
+class Figures(Struct, frozen=True):
     """What the labels of a field say.
 
     Attributes:
@@ -82,8 +81,7 @@ class Figures:
     sets: SetFigures | None = None
 
 
-@dataclass(frozen=True, slots=True)
-class FieldReport:
+class FieldReport(Struct, frozen=True):
     """How well one field was found.
 
     Attributes:

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import math
 from collections import Counter
-from dataclasses import dataclass
 from typing import TYPE_CHECKING
+
+from msgspec import Struct
 
 from inference_forge.core.evaluation import ClassFigures, Share
 
@@ -15,8 +16,7 @@ if TYPE_CHECKING:
 Labels = frozenset[str]
 
 
-@dataclass(frozen=True, slots=True)
-class SetFigures:
+class SetFigures(Struct, frozen=True):
     """How well sets of labels are found; the means are over rows, None without rows.
 
     Attributes:

@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
 from decimal import Decimal, InvalidOperation
 from enum import Enum
 from typing import TYPE_CHECKING
+
+from msgspec import Struct, field
 
 from inference_forge.errors import UsageError
 
@@ -29,8 +30,7 @@ Found = Cells | Lacking
 """Predicted cells, or why there are none."""
 
 
-@dataclass(frozen=True, slots=True)
-class Spend:
+class Spend(Struct, frozen=True):
     """What one row cost in its run.
 
     Attributes:
@@ -47,8 +47,7 @@ class Spend:
 UNKNOWN = Spend(None)
 
 
-@dataclass(slots=True)
-class Bill:
+class Bill(Struct):
     """What rows cost together.
 
     Attributes:
@@ -83,8 +82,7 @@ class Bill:
             self.amounts[currency] = self.amounts.get(currency, Decimal(0)) + amount
 
 
-@dataclass(slots=True)
-class Kind:
+class Kind(Struct):
     """Rows with the same cells.
 
     Attributes:

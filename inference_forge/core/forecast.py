@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import math
-from dataclasses import dataclass, field
 from decimal import Decimal
 from typing import TYPE_CHECKING, Final
+
+from msgspec import Struct, field
 
 from inference_forge.core.complexity import BATCH_SIZES
 from inference_forge.core.request_form import Load
@@ -24,8 +25,7 @@ ASSUMED_LATENCY_S: Final = 1.5
 _UNIT: Final = 1_000  # tokens that a price is asked for; far below where prices change
 
 
-@dataclass(frozen=True, slots=True)
-class Rates:
+class Rates(Struct, frozen=True):
     """Money for a token.
 
     Attributes:
@@ -60,8 +60,7 @@ def rates_of(cost_of: Callable[[Usage], Money | None]) -> Rates | None:
     return Rates(found[0].currency, prompt, cached, completion)
 
 
-@dataclass(frozen=True, slots=True)
-class Forecast:
+class Forecast(Struct, frozen=True):
     """What requests will take.
 
     Attributes:
@@ -107,8 +106,7 @@ def _off(usage: Usage, model: TokenModel, side: float) -> Usage:
     )
 
 
-@dataclass(frozen=True, slots=True)
-class Models:
+class Models(Struct, frozen=True):
     """How requests about one ticket and about several are predicted."""
 
     single: TokenModel
@@ -160,8 +158,7 @@ class Models:
         return max(0.0, float(1 - after / before)) if before else 0.0
 
 
-@dataclass(frozen=True, slots=True)
-class Duration:
+class Duration(Struct, frozen=True):
     """How long requests will take.
 
     Attributes:

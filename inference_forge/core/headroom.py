@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 from bisect import bisect
-from dataclasses import dataclass
 from operator import attrgetter
 from typing import TYPE_CHECKING, Final
+
+from msgspec import Struct
 
 if TYPE_CHECKING:
     from inference_forge.models import BucketHint
@@ -52,8 +53,7 @@ PROBE_S: Final = 1.0
 """Between two requests, while it is unknown whether the first of them finds anything left."""
 
 
-@dataclass(frozen=True, slots=True)
-class _Seen:
+class _Seen(Struct, frozen=True):
     """A header: what was left after the request that was sent at `sent_s` as the `mark`-th."""
 
     left: float

@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 import re
-from dataclasses import dataclass
 from typing import Any
 
 import orjson
+from msgspec import Struct
 
 MAX_DEPTH = 1024
 """Nesting that orjson reads; deeper is refused the same way on every Python version."""
@@ -52,8 +52,7 @@ class JsonTextError(ValueError):
         self.offset = offset
 
 
-@dataclass(frozen=True, slots=True)
-class Member:
+class Member(Struct, frozen=True):
     """One member of a JSON object.
 
     Attributes:

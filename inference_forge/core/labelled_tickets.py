@@ -5,8 +5,9 @@ from __future__ import annotations
 import hashlib
 from bisect import insort
 from collections import Counter, defaultdict
-from dataclasses import dataclass
 from typing import Final
+
+from msgspec import Struct
 
 from inference_forge.core.text import normalise
 from inference_forge.errors import UsageError
@@ -20,8 +21,7 @@ KEPT_TICKETS: Final = 40
 _BETWEEN: Final = ";"  # as forge itself writes several labels
 
 
-@dataclass(frozen=True, slots=True)
-class LabelSeen:
+class LabelSeen(Struct, frozen=True):
     """A label as it stands in the data.
 
     Attributes:

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from typing import TYPE_CHECKING, Final
+
+from msgspec import Struct
 
 from inference_forge.core.bucket import TokenBucket
 from inference_forge.core.headroom import Headroom
@@ -25,8 +26,7 @@ INTERVAL_MARGIN_S: Final = 0.01
 """A request may be under way this much faster than the one before; the interval counts there."""
 
 
-@dataclass(frozen=True, slots=True)
-class PacingLimits:
+class PacingLimits(Struct, frozen=True):
     """What is known before the first request; None where nothing is.
 
     Attributes:
@@ -45,8 +45,7 @@ class PacingLimits:
     opens_gently: bool = True
 
 
-@dataclass(frozen=True, slots=True)
-class Sent:
+class Sent(Struct, frozen=True):
     """A request that went out, to be passed back when it is over.
 
     Attributes:

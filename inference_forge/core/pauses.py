@@ -8,8 +8,10 @@ were made since the last one.
 from __future__ import annotations
 
 import math
-from dataclasses import dataclass, replace
 from typing import Final
+
+from msgspec import Struct
+from msgspec.structs import replace
 
 ALPHA: Final = 0.3
 """Weight of the newest pause in the moving averages."""
@@ -24,8 +26,7 @@ IRREGULAR: Final = 0.5
 ROUNDING: Final = 1e-6
 
 
-@dataclass(slots=True)
-class Pauses:
+class Pauses(Struct):
     """Counts pauses, and the calls between them.
 
     A pause that is longer than any before may be an accident, and counts as the longest before it:

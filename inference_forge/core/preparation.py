@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 from collections import Counter
-from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING
+
+from msgspec import Struct, field
+from msgspec.structs import replace
 
 from inference_forge.core.cleaning import clean_parts
 from inference_forge.core.shortening import shorten
@@ -16,8 +18,7 @@ if TYPE_CHECKING:
     from collections.abc import Mapping
 
 
-@dataclass(frozen=True, slots=True)
-class Prepared:
+class Prepared(Struct, frozen=True):
     """A text as it is sent, and what was done to it. What was taken out is kept nowhere.
 
     Attributes:
@@ -29,16 +30,20 @@ class Prepared:
         context_chars: how many characters at the beginning of the text are context.
     """
 
-    text: str = field(repr=False)
+    text: str
     cleaned: frozenset[Cleaning] = frozenset()
     redacted: Mapping[Redaction, int] = field(default_factory=dict)
     is_cut: bool = False
     is_too_long: bool = False
     context_chars: int = 0
 
+    def __repr__(self) -> str:
+        """Show what was done, not the text."""
+        done = f"cleaned={sorted(self.cleaned)} redacted={dict(self.redacted)} is_cut={self.is_cut}"
+        return f"<Prepared {done}>"
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Preparation:
+
+class Preparation(Struct, frozen=True, kw_only=True):
     """Prepares texts, all alike.
 
     Attributes:

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Final, assert_never
+
+from msgspec import Struct
 
 from inference_forge.core.taxonomy import Field, FieldKind, Label, Taxonomy
 from inference_forge.models import Message, ModelRequest
@@ -25,8 +26,7 @@ Answer with one JSON object and nothing else, with these keys:"""
 _LANGUAGE: Final = "Write texts in {}, whatever the ticket's language; labels stay as they are."
 
 
-@dataclass(frozen=True, slots=True)
-class Prompt:
+class Prompt(Struct, frozen=True):
     """The parts of every request of a run that do not depend on the ticket."""
 
     system: str

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
+
+from msgspec import Struct
+from msgspec.structs import replace
 
 from inference_forge.core.prompt import build_prompt
 from inference_forge.core.tokens import estimate_prompt
@@ -17,8 +19,7 @@ _FENCE = "0a1b2c3d"  # as long as a real one
 _ANY_CAP = 1
 
 
-@dataclass(frozen=True, slots=True)
-class PromptCost:
+class PromptCost(Struct, frozen=True):
     """Estimated tokens of a request before its ticket's text.
 
     Attributes:
@@ -65,7 +66,7 @@ def prompt_cost(taxonomy: Taxonomy) -> PromptCost:
 def _without(taxonomy: Taxonomy, **emptied: object) -> Taxonomy:
     """Return `taxonomy` with a part of all its labels emptied."""
     fields = tuple(
-        replace(field, labels=tuple(replace(label, **emptied) for label in field.labels))  # type: ignore[arg-type]
+        replace(field, labels=tuple(replace(label, **emptied) for label in field.labels))
         for field in taxonomy.fields
     )
     return replace(taxonomy, fields=fields)

@@ -10,8 +10,9 @@ which a later span and the first agree on the size of the bucket: `estimate` loo
 from __future__ import annotations
 
 import math
-from dataclasses import dataclass
 from typing import Final
+
+from msgspec import Struct
 
 MARKS_MOST: Final = 256
 """Moments remembered of a span; more of them find the fullest moment no better."""
@@ -26,16 +27,14 @@ SHORTEST_S: Final = 0.1
 """A rate measured over less is not finite."""
 
 
-@dataclass(frozen=True, slots=True)
-class Moment:
+class Moment(Struct, frozen=True):
     """A request's number and when it was sent; or, looking back, how many and how long ago."""
 
     number: int
     at_s: float
 
 
-@dataclass(frozen=True, slots=True)
-class Tail:
+class Tail(Struct, frozen=True):
     """A span seen from the throttle at its end.
 
     Attributes:

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import hashlib
 import json
-from dataclasses import dataclass
 from typing import TYPE_CHECKING, Final
+
+from msgspec import Struct
 
 from inference_forge.core.packing.prompt import EXAMPLE_ID, PackNames
 from inference_forge.core.taxonomy import FieldKind
@@ -42,8 +43,7 @@ _FENCE: Final = "12ab34cd"
 """Digits and letters change as often as they do by chance: each change begins a token."""
 
 
-@dataclass(frozen=True, slots=True)
-class Load:
+class Load(Struct, frozen=True):
     """Requests, added up.
 
     Attributes:
@@ -65,8 +65,7 @@ class Load:
         )
 
 
-@dataclass(frozen=True, slots=True)
-class RequestForm:
+class RequestForm(Struct, frozen=True):
     """What a run's requests of one kind look like.
 
     Attributes:

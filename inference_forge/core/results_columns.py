@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from typing import TYPE_CHECKING, Final
+
+from msgspec import Struct
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -18,8 +19,7 @@ _FIRST_FIELD: Final = "category"
 _BUILT_IN_FIELDS: Final = frozenset({"category", "priority", "summary"})
 
 
-@dataclass(frozen=True, slots=True)
-class AddedColumns:
+class AddedColumns(Struct, frozen=True):
     """What forge added to a file.
 
     Attributes:

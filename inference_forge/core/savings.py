@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from decimal import Decimal
 from typing import TYPE_CHECKING, Final
+
+from msgspec import Struct
 
 from inference_forge.models import Money, Usage
 
@@ -18,8 +19,7 @@ MANY_CALLS: Final = 200
 """A run with fewer is not worth a hint."""
 
 
-@dataclass(frozen=True, slots=True)
-class Spared:
+class Spared(Struct, frozen=True):
     """Tokens that were not paid for, as an estimate.
 
     Attributes:
@@ -31,8 +31,7 @@ class Spared:
     cost: Money | None = None
 
 
-@dataclass(frozen=True, slots=True)
-class Answers:
+class Answers(Struct, frozen=True):
     """What is known of the rows that got an answer.
 
     Attributes:
@@ -58,8 +57,7 @@ class Answers:
     usage: Usage
 
 
-@dataclass(frozen=True, slots=True)
-class Savings:
+class Savings(Struct, frozen=True):
     """What was saved, by lever, against one request for every row.
 
     Attributes:

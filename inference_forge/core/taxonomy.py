@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import re
-from dataclasses import dataclass
 from enum import StrEnum
 from typing import Final
+
+from msgspec import Struct
 
 # The ranges are accents and vowel signs, Indic and Thai above all: parts of letters, but not \w.
 LABEL_CHARACTERS: Final = r"\w .&/+\u0300-\u036f\u064b-\u065f\u0900-\u0dff\u0e31-\u0e4e-"
@@ -32,8 +33,7 @@ class FieldKind(StrEnum):
     TEXT = "text"
 
 
-@dataclass(frozen=True, slots=True)
-class Label:
+class Label(Struct, frozen=True):
     """One allowed value of an enum field."""
 
     name: str
@@ -41,8 +41,7 @@ class Label:
     examples: tuple[str, ...] = ()
 
 
-@dataclass(frozen=True, slots=True)
-class Field:
+class Field(Struct, frozen=True):
     """One thing to ask the model for.
 
     Attributes:
@@ -72,8 +71,7 @@ class Field:
         return self.max_labels > 1
 
 
-@dataclass(frozen=True, slots=True)
-class Taxonomy:
+class Taxonomy(Struct, frozen=True):
     """The fields to produce, in output order.
 
     Attributes:

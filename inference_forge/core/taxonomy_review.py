@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from typing import TYPE_CHECKING, Final
+
+from msgspec import Struct
 
 from inference_forge.core.complexity import word_count
 from inference_forge.core.label_examples import words_of
@@ -30,8 +31,7 @@ _SHOWN_CHARS: Final = 60
 _SHOWN_LABELS: Final = 10
 
 
-@dataclass(frozen=True, slots=True)
-class Note:
+class Note(Struct, frozen=True):
     """Something to think about; the taxonomy can be used all the same.
 
     Attributes:

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import json
 import re
-from dataclasses import dataclass
 from typing import TYPE_CHECKING, Final
+
+from msgspec import Struct
 
 from inference_forge.core.taxonomy import BUILT_IN, PRIORITY_FIELD
 
@@ -63,8 +64,7 @@ _PRIORITIES: Final = """\
 """
 
 
-@dataclass(frozen=True, slots=True)
-class FoundLabel:
+class FoundLabel(Struct, frozen=True):
     """A label to be written.
 
     Attributes:

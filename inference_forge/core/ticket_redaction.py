@@ -9,8 +9,9 @@ from __future__ import annotations
 
 import re
 from collections import Counter
-from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Final
+
+from msgspec import Struct
 
 from inference_forge.core.cards import redact_cards
 from inference_forge.core.disguises import undisguised
@@ -28,8 +29,7 @@ _EMAIL: Final = re.compile(
 _MIN_TOP_LEVEL_CHARS: Final = 2
 
 
-@dataclass(frozen=True, slots=True)
-class Redacted:
+class Redacted(Struct, frozen=True):
     """A text with placeholders.
 
     Attributes:
@@ -37,8 +37,12 @@ class Redacted:
         counts: how many of each kind were replaced; kinds without any are not in it.
     """
 
-    text: str = field(repr=False)
+    text: str
     counts: Mapping[Redaction, int]
+
+    def __repr__(self) -> str:
+        """Show all but the text."""
+        return f"<Redacted counts={dict(self.counts)}>"
 
 
 def redact(text: str, kinds: Collection[Redaction]) -> Redacted:

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import math
-from dataclasses import dataclass
 from typing import TYPE_CHECKING, Final
+
+from msgspec import Struct
 
 from inference_forge.models import Usage
 
@@ -24,8 +25,7 @@ TOKENS_PER_CHAR: Final = 0.24
 """Of English prose."""
 
 
-@dataclass(frozen=True, slots=True)
-class TokenModel:
+class TokenModel(Struct, frozen=True):
     """Predicts the usage of requests of one form.
 
     Attributes:

@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import math
-from dataclasses import astuple, dataclass, field, fields
 from typing import Any, Final
+
+from msgspec import Struct, field
+from msgspec.structs import astuple
 
 RIDGE: Final = 5.0
 """Weight of the slope that is assumed, for each token of a mean request: tickets differ from their
@@ -17,8 +19,7 @@ MAX_ANSWERS: Final = 1_000.0
 """Beyond this what is old counts less and less: providers change their prompts."""
 
 
-@dataclass(slots=True)
-class Line:
+class Line(Struct):
     """Sums of a straight line, y over x."""
 
     n: float = 0.0
@@ -53,8 +54,7 @@ class Line:
         return mean_y - found * mean_x, found
 
 
-@dataclass(slots=True)
-class Fit:
+class Fit(Struct):
     """What was seen of one form of requests.
 
     Attributes:
@@ -115,7 +115,7 @@ def _numbers(fit: Fit) -> list[float]:
 
 
 def _fit_of(like: Fit, numbers: list[float]) -> Fit:
-    size = len(fields(Line))
+    size = len(Line.__struct_fields__)
     return Fit(
         like.is_packed,
         like.fixed_tokens,

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from typing import TYPE_CHECKING, TypeVar
+
+from msgspec import Struct
 
 from inference_forge.core.attempts import GiveUp, TicketAttempts
 from inference_forge.engine.asking import Asker
@@ -36,8 +37,7 @@ if TYPE_CHECKING:
 _R = TypeVar("_R", CallResult, PackResult)
 
 
-@dataclass(frozen=True, slots=True)
-class PackForm:
+class PackForm(Struct, frozen=True):
     """How several tickets are asked about in one request.
 
     Attributes:

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from typing import TYPE_CHECKING, Final
+
+from msgspec import Struct
 
 from inference_forge.engine.commit import Found
 
@@ -20,8 +21,7 @@ NOTICE_S: Final = 5.0
 """After so long the user is told what is waited for."""
 
 
-@dataclass(frozen=True, slots=True)
-class Claimed:
+class Claimed(Struct, frozen=True):
     """What came of claiming some tickets.
 
     Attributes:

@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 from contextlib import suppress
-from dataclasses import dataclass
 from typing import TYPE_CHECKING, Final
 
 import anyio
+from msgspec import Struct
 
 from inference_forge.errors import CacheError
 from inference_forge.models import CacheEntry, Classification, Failure, Finish
@@ -27,16 +27,14 @@ GROUP_WAIT_S: Final = 0.02
 GROUP_SIZE: Final = 256
 
 
-@dataclass(frozen=True, slots=True)
-class Answered:
+class Answered(Struct, frozen=True):
     """A leader whose call has ended."""
 
     known: KnownTicket
     result: CallResult
 
 
-@dataclass(frozen=True, slots=True)
-class Found:
+class Found(Struct, frozen=True):
     """A leader whose answer another run has stored."""
 
     known: KnownTicket

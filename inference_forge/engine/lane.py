@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from typing import TYPE_CHECKING, Protocol
+
+from msgspec import Struct
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
@@ -16,8 +17,7 @@ if TYPE_CHECKING:
     from inference_forge.ports import Provider
 
 
-@dataclass(frozen=True, slots=True)
-class CallLimits:
+class CallLimits(Struct, frozen=True):
     """How long and how often one ticket is tried.
 
     Attributes:
@@ -47,8 +47,7 @@ class Learn(Protocol):
         """
 
 
-@dataclass(frozen=True, slots=True)
-class Lane:
+class Lane(Struct, frozen=True):
     """One provider with the gate in front of it and what it costs.
 
     Attributes:
@@ -68,8 +67,7 @@ class Lane:
     learn: Learn | None = None
 
 
-@dataclass(frozen=True, slots=True)
-class Carried:
+class Carried(Struct, frozen=True):
     """What a ticket brings along from requests that it shared without getting an answer.
 
     Attributes:
@@ -83,8 +81,7 @@ class Carried:
     was_answered: bool = False
 
 
-@dataclass(frozen=True, slots=True)
-class CallResult:
+class CallResult(Struct, frozen=True):
     """What came of asking about one ticket.
 
     Attributes:
@@ -100,8 +97,7 @@ class CallResult:
     is_fallback: bool = False
 
 
-@dataclass(frozen=True, slots=True)
-class PackResult:
+class PackResult(Struct, frozen=True):
     """What came of asking about several tickets in one request.
 
     Attributes:
@@ -119,13 +115,11 @@ class PackResult:
     is_fallback: bool = False
 
 
-@dataclass(frozen=True, slots=True)
-class TooLarge:
+class TooLarge(Struct, frozen=True):
     """No limit leaves room for a request about so many tickets; for fewer it may."""
 
 
-@dataclass(frozen=True, slots=True)
-class Diverted:
+class Diverted(Struct, frozen=True):
     """Somebody else may be asked: the breaker opened while a ticket waited, or its lane closed.
 
     Attributes:

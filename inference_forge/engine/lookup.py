@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
 from itertools import repeat
 from typing import TYPE_CHECKING
+
+from msgspec import Struct
+from msgspec.structs import replace
 
 from inference_forge.core.complexity import complexity_of_normalised
 from inference_forge.core.several_labels import JoinedLabels
@@ -16,7 +18,6 @@ from inference_forge.models import (
     ModelAnswer,
     RejectedRow,
     Ticket,
-    row_value,
 )
 
 if TYPE_CHECKING:
@@ -28,8 +29,7 @@ if TYPE_CHECKING:
     from inference_forge.ports import ResultCache
 
 
-@row_value
-class KnownTicket:
+class KnownTicket(Struct, frozen=True):
     """A ticket with all that is known before any call.
 
     Attributes:

@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import math
-from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
 import anyio
+from msgspec import Struct
+from msgspec.structs import replace
 
 from inference_forge.core.packing.plan import PackTrust, halves
 from inference_forge.core.packing.shares import divide, total
@@ -34,8 +35,7 @@ _LINE_TOKENS = 12
 """What a ticket costs in a pack besides its text: its marker, and its line of the answer."""
 
 
-@dataclass(frozen=True, slots=True)
-class Asked:
+class Asked(Struct, frozen=True):
     """A ticket that is to be asked about, perhaps once more.
 
     Attributes:

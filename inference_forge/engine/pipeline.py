@@ -12,10 +12,10 @@ bound of their own: the window bounds the rows between reading and writing.
 from __future__ import annotations
 
 from collections import Counter
-from dataclasses import dataclass
 from typing import TYPE_CHECKING, Final
 
 import anyio
+from msgspec import Struct
 
 from inference_forge.core.reorder import Reorderer
 from inference_forge.engine.commit import Committer, Settled
@@ -46,8 +46,7 @@ REFUSED_GRACE_S: Final = 2.0
 """What is in flight when the provider refuses the key will be refused as well."""
 
 
-@dataclass(frozen=True, slots=True)
-class Stages:
+class Stages(Struct, frozen=True):
     """What a run is made of.
 
     Attributes:
@@ -75,8 +74,7 @@ class Stages:
     grace_s: float
 
 
-@dataclass(frozen=True, slots=True)
-class RunCounts:
+class RunCounts(Struct, frozen=True):
     """Where the rows are when a run ends.
 
     Attributes:

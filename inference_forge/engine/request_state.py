@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Final
+
+from msgspec import Struct, field
 
 from inference_forge.engine.slots import TryKind
 from inference_forge.errors import (
@@ -25,8 +26,7 @@ if TYPE_CHECKING:
     from inference_forge.models import ModelAnswer, ModelRequest
 
 
-@dataclass(slots=True)
-class RequestState:
+class RequestState(Struct):
     """What is known about a request between its tries; goes with it to other lanes of a fleet.
 
     Attributes:

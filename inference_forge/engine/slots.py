@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from enum import Enum
 from typing import TYPE_CHECKING
+
+from msgspec import Struct
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -29,8 +30,7 @@ class TryKind(Enum):
     RETRY_AFTER_THROTTLE = "retry_after_throttle"
 
 
-@dataclass(frozen=True, slots=True, eq=False)
-class Slot:
+class Slot(Struct, frozen=True, eq=False):
     """Leave for one try; must come back through `succeeded`, `failed` or `release`."""
 
     permit: Permit
@@ -38,8 +38,7 @@ class Slot:
     sent: Sent
 
 
-@dataclass(slots=True, eq=False)
-class Waiter:
+class Waiter(Struct, eq=False):
     """A ticket that waits for a slot; woken without one when it is to go elsewhere."""
 
     kind: TryKind

@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any, Final
 
 import orjson
+from msgspec import Struct
 
 from inference_forge.events import BatchStarted, RowsResolved, TryFinished
 from inference_forge.models import Failure
@@ -27,8 +27,7 @@ PROGRESS_S: Final = 1.0
 _OPTIONS: Final = orjson.OPT_APPEND_NEWLINE
 
 
-@dataclass(slots=True)
-class _Batch:
+class _Batch(Struct):
     """A batch whose tickets do not all have their outcome."""
 
     complexity: Complexity

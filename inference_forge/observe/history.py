@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field, fields
 from datetime import UTC
 from decimal import Decimal
 from typing import TYPE_CHECKING, Final
+
+from msgspec import Struct, field
 
 from inference_forge.core.savings import Savings, Spared
 
@@ -23,8 +24,7 @@ MAX_WORDS: Final = 200
 `inputs_total` and the totals count all."""
 
 
-@dataclass(frozen=True, slots=True)
-class Counts:
+class Counts(Struct, frozen=True):
     """What was counted over one input or several.
 
     Attributes:
@@ -70,7 +70,7 @@ class Counts:
 
     def __add__(self, other: Counts) -> Counts:
         """Return the counts of both; costs are added by currency."""
-        names = [item.name for item in fields(Counts) if item.type == "int"]
+        names = [name for name, kind in Counts.__annotations__.items() if kind == "int"]
         return Counts(
             **{name: getattr(self, name) + getattr(other, name) for name in names},
             is_estimate=self.is_estimate or other.is_estimate,
@@ -88,8 +88,7 @@ def _sum(one: Mapping[str, str], other: Mapping[str, str]) -> dict[str, str]:
     return {currency: str(amount) for currency, amount in both.items()}
 
 
-@dataclass(frozen=True, slots=True)
-class InputRecord:
+class InputRecord(Struct, frozen=True):
     """What came of one input.
 
     Attributes:
@@ -111,8 +110,7 @@ class InputRecord:
     stop: str | None = None
 
 
-@dataclass(frozen=True, slots=True)
-class RunRecord:
+class RunRecord(Struct, frozen=True):
     """One command's run.
 
     Attributes:
@@ -159,8 +157,7 @@ class RunRecord:
         return self.ended_at is not None
 
 
-@dataclass(frozen=True, slots=True)
-class Records:
+class Records(Struct, frozen=True):
     """What a history holds.
 
     Attributes:

@@ -9,10 +9,12 @@ from __future__ import annotations
 import json
 import math
 import re
-from dataclasses import asdict, fields, replace
 from datetime import datetime
 from decimal import Decimal, InvalidOperation
 from typing import TYPE_CHECKING, Any, Final
+
+from msgspec import to_builtins
+from msgspec.structs import replace
 
 from inference_forge.observe.history import (
     MAX_WORD,
@@ -36,7 +38,8 @@ _RUN_ID: Final = re.compile(r"[0-9A-Za-z-]{1,64}")
 
 def as_json(record: RunRecord) -> dict[str, Any]:
     """Return a record as a JSON object, every field in it."""
-    return asdict(record)
+    fields: dict[str, Any] = to_builtins(record)
+    return fields
 
 
 def to_line(record: RunRecord) -> bytes:
@@ -162,9 +165,10 @@ def _counts(data: Mapping[str, Any]) -> Counts:
         for name in ("cost", "saved_cost")
     }
     kinds = {"int": int, "bool": bool}
-    plain = [item for item in fields(Counts) if item.type in kinds]
+    plain = {name: kinds[kind] for name, kind in Counts.__annotations__.items() if kind in kinds}
+    none = Counts()
     return Counts(
-        **{item.name: _of(found, item.name, kinds[str(item.type)], item.default) for item in plain},
+        **{name: _of(found, name, kind, getattr(none, name)) for name, kind in plain.items()},
         cost=amounts["cost"],
         saved_cost=amounts["saved_cost"],
     )

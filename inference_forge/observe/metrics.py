@@ -6,9 +6,9 @@ them must not have the same series.
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Final
 
+from msgspec import Struct, field
 from prometheus_client.core import (
     CounterMetricFamily,
     GaugeMetricFamily,
@@ -36,8 +36,7 @@ Values = dict[tuple[str, ...], float]
 LAST_SUCCESS: Final = "forge_last_success_timestamp_seconds"
 
 
-@dataclass(slots=True)
-class RunFacts:
+class RunFacts(Struct):
     """What is known of a command besides its inputs' tallies.
 
     Attributes:

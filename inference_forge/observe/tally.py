@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 from collections import Counter
-from dataclasses import dataclass, field
 from decimal import Decimal
 from typing import TYPE_CHECKING, Final
+
+from msgspec import Struct, field
 
 from inference_forge.core.calls_left import CallsLeft
 from inference_forge.core.eta import EtaEstimator
@@ -40,8 +41,7 @@ ANSWERED: Final = frozenset({"ok", "answer", "ticket"})
 """Kinds of tries in which the provider worked, for good or bad."""
 
 
-@dataclass(slots=True)
-class Tally:
+class Tally(Struct):
     """An observer that counts; read its attributes at any time.
 
     Attributes:

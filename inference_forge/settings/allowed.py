@@ -7,9 +7,10 @@ variable or flag makes more.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from fnmatch import fnmatchcase
 from typing import TYPE_CHECKING, Any, Final
+
+from msgspec import Struct
 
 from inference_forge.errors import SettingsError
 
@@ -20,8 +21,7 @@ ALLOW: Final = "allow_models"
 """The setting."""
 
 
-@dataclass(frozen=True, slots=True)
-class AllowList:
+class AllowList(Struct, frozen=True):
     """One place's list.
 
     Attributes:

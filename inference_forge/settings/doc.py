@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from typing import Annotated, Final
 
 from annotated_types import Ge, Gt, Le
+from msgspec import Struct
 
 INPUT: Final = "Input"
 SENT: Final = "What is sent"
@@ -21,8 +21,7 @@ Count = Annotated[int, Ge(1)]
 Seconds = Annotated[float, Gt(0), Le(10 * 365 * 86_400)]
 
 
-@dataclass(frozen=True, slots=True)
-class Doc:
+class Doc(Struct, frozen=True):
     """What people read about a setting.
 
     Attributes:

@@ -6,9 +6,9 @@ three parts, each of which adds to the one before: tables, asking, and the rest 
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path  # noqa: TC003 - read at run time by get_type_hints
-from typing import Annotated
+from typing import Annotated, Any
 
 from annotated_types import Ge, Le
 
@@ -120,3 +120,7 @@ class Settings(AskingSettings):
         TraceExport,
         Doc("none, otlp, console: spans of OpenTelemetry; OTEL_* say where (extra: otel).", WATCH),
     ] = TraceExport.NONE
+
+    def changed(self, **changes: Any) -> Settings:
+        """Return these settings with some others, which nobody checks."""
+        return replace(self, **changes)

@@ -11,10 +11,11 @@ import difflib
 import functools
 import re
 import tomllib
-from dataclasses import dataclass, field
 from enum import StrEnum
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final, get_type_hints
+
+from msgspec import Struct, field
 
 from inference_forge.errors import SettingsError
 from inference_forge.settings.allowed import ALLOW, AllowList, allow_list
@@ -43,8 +44,7 @@ class Origin(StrEnum):
     DEFAULT = "default"
 
 
-@dataclass(frozen=True, slots=True)
-class Spec:
+class Spec(Struct, frozen=True):
     """One setting as the loaders and the command line see it.
 
     Attributes:
@@ -67,8 +67,7 @@ class Spec:
         return ENV_PREFIX + self.key.upper()
 
 
-@dataclass(frozen=True, slots=True)
-class Loaded:
+class Loaded(Struct, frozen=True):
     """Settings together with where each was set, by attribute.
 
     Attributes:

@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import difflib
-from dataclasses import dataclass
 from decimal import Decimal, InvalidOperation
 from typing import TYPE_CHECKING, Any, Final
+
+from msgspec import Struct
 
 from inference_forge.errors import SettingsError
 
@@ -21,8 +22,7 @@ _KEYS: Final = ("currency", *_AMOUNTS, "source", "also", "max_prompt_tokens")
 _CURRENCY_LETTERS: Final = 3
 
 
-@dataclass(frozen=True, slots=True)
-class PriceTable:
+class PriceTable(Struct, frozen=True):
     """What one table says; money per million tokens.
 
     Attributes:

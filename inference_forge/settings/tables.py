@@ -6,8 +6,9 @@ What their keys mean is known further up, where providers are.
 from __future__ import annotations
 
 import re
-from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Final
+
+from msgspec import Struct
 
 from inference_forge.errors import SettingsError
 
@@ -21,8 +22,7 @@ TABLES: Final = "providers"
 _NAME: Final = re.compile(r"[a-z0-9][a-z0-9_-]*")
 
 
-@dataclass(frozen=True, slots=True)
-class ProviderTable:
+class ProviderTable(Struct, frozen=True):
     """One table of one file.
 
     Attributes:
@@ -43,8 +43,7 @@ class ProviderTable:
         return f"[{TABLES}.{self.name}] in {self.place}"
 
 
-@dataclass(frozen=True, slots=True)
-class ProviderTables:
+class ProviderTables(Struct, frozen=True):
     """All tables, those of the user's own file first.
 
     Attributes:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import pickle
-from dataclasses import replace
 from typing import Any
 
 import orjson
@@ -11,20 +10,20 @@ import pytest
 from fakes_cache import answer
 from hypothesis import given
 from hypothesis import strategies as st
+from msgspec.structs import replace
 
 from inference_forge.adapters.cache.entry import MAX_VALUE_BYTES, decode_entry, encode_entry
 from inference_forge.models import CacheEntry, Usage
 
 COUNTS = st.integers(0, 2**63 - 1)
-ENTRIES = st.builds(
-    CacheEntry,
-    raw=st.text(),
-    values=st.none() | st.dictionaries(st.text(), st.text(), max_size=5),
-    model=st.text(),
-    usage=st.builds(Usage, COUNTS, COUNTS, COUNTS, COUNTS, st.booleans()),
-    stored_at=st.floats(allow_nan=False, allow_infinity=False),
-    reasoning=st.text(),
-)
+ENTRIES = st.tuples(
+    st.text(),
+    st.none() | st.dictionaries(st.text(), st.text(), max_size=5),
+    st.text(),
+    st.builds(Usage, COUNTS, COUNTS, COUNTS, COUNTS, st.booleans()),
+    st.floats(allow_nan=False, allow_infinity=False),
+    st.text(),
+).map(lambda values: CacheEntry(*values))
 JSON = st.recursive(
     st.none() | st.booleans() | st.integers(-(2**63), 2**64 - 1) | st.floats() | st.text(),
     lambda inner: st.lists(inner) | st.dictionaries(st.text(), inner),

@@ -5,7 +5,6 @@ from __future__ import annotations
 import sqlite3
 import threading
 from contextlib import closing
-from dataclasses import replace
 from typing import TYPE_CHECKING
 
 import pytest
@@ -20,6 +19,7 @@ from fakes_cache import (
     fingerprint,
     opened,
 )
+from msgspec.structs import replace
 
 from inference_forge.adapters.cache import (
     CacheStats,

@@ -6,12 +6,12 @@ import contextlib
 import csv
 import json
 import os
-from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 import pytest
 from fakes_rows import labelled
+from msgspec.structs import replace
 
 from inference_forge.adapters.sinks import open_sink
 from inference_forge.adapters.sources import open_source

@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 import httpx
 import pytest
 import respx
+from msgspec.structs import replace
 
 from inference_forge.adapters.providers.connect import connect, request_headers
 from inference_forge.adapters.providers.credentials import ApiKey

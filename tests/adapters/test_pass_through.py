@@ -6,7 +6,6 @@ import contextlib
 import csv
 import io
 import json
-from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -14,6 +13,7 @@ import pytest
 from fakes_rows import labelled
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
+from msgspec.structs import replace
 
 from inference_forge.adapters.sinks import SinkOptions, open_sink
 from inference_forge.adapters.sources import open_source

@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 import httpx
 import orjson
 import pytest
+from msgspec.structs import replace
 from servers import Reply, anthropic_error, completion, error, message
 from streams import chat_events, message_events, streamed
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 import httpx
@@ -12,6 +11,7 @@ import respx
 from answer_corpus import load_corpus
 from hypothesis import given
 from hypothesis import strategies as st
+from msgspec.structs import replace
 from servers import Reply, anthropic_error, completion, error, message
 from streams import (
     DONE,

@@ -4,13 +4,13 @@ from __future__ import annotations
 
 import csv
 import io
-from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 import pytest
 from fakes_rows import failed, labelled, obj
 from hypothesis import given
 from hypothesis import strategies as st
+from msgspec.structs import replace
 
 from inference_forge.adapters.sinks import SinkOptions, open_sink
 from inference_forge.adapters.sinks.chosen import ChosenMembers

@@ -5,7 +5,6 @@ from __future__ import annotations
 import csv
 import io
 import json
-from dataclasses import replace
 from decimal import Decimal
 from typing import TYPE_CHECKING, Any
 
@@ -13,6 +12,7 @@ import pytest
 from fakes_rows import COST, cells, failed, labelled, obj
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
+from msgspec.structs import replace
 
 from inference_forge.adapters.sinks import OutputFormat, SinkOptions, open_sink
 from inference_forge.adapters.sinks.added import (

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import io
 import os
-from dataclasses import replace
 from typing import TYPE_CHECKING
 
 import pytest
+from msgspec.structs import replace
 from running import CANARY, tickets
 
 from inference_forge.adapters.run_locks import RunLock, is_alive

@@ -2,9 +2,8 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
-
 import pytest
+from msgspec.structs import replace
 
 from inference_forge.core.asked import Asked, choose_fields_asked
 from inference_forge.core.taxonomy import BUILT_IN, Field, FieldKind, Taxonomy

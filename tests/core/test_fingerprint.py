@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 import random  # noqa: TC003 - hypothesis reads annotations
-from dataclasses import replace
 
 import pytest  # noqa: TC002 - hypothesis reads annotations
 from hypothesis import given
 from hypothesis import strategies as st
+from msgspec.structs import replace
 
 from inference_forge.core import fingerprint as module
 from inference_forge.core.fingerprint import Fingerprinter
@@ -30,7 +30,7 @@ def _of(
 
 def _category(**changes: object) -> Taxonomy:
     """Return the built-in taxonomy with its category field changed."""
-    field = replace(BUILT_IN.fields[0], **changes)  # type: ignore[arg-type]
+    field = replace(BUILT_IN.fields[0], **changes)
     return replace(BUILT_IN, fields=(field, *BUILT_IN.fields[1:]))
 
 

@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
 from decimal import Decimal
 
 import pytest
+from msgspec.structs import replace
 
 from inference_forge.core.calibration import Calibration
 from inference_forge.core.calls import Calls

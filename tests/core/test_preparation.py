@@ -2,10 +2,9 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
-
 from hypothesis import given
 from hypothesis import strategies as st
+from msgspec.structs import replace
 
 from inference_forge.core.preparation import Preparation
 from inference_forge.core.text import join_context, join_kept, join_parts, split_kept

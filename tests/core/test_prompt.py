@@ -5,10 +5,10 @@ from __future__ import annotations
 import hashlib
 import json
 import tomllib
-from dataclasses import replace
 from pathlib import Path
 
 import pytest
+from msgspec.structs import replace
 
 from inference_forge.core.fingerprint import Fingerprinter
 from inference_forge.core.prompt import answer_schema, build_prompt

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
+from msgspec.structs import replace
 
 from inference_forge.core.prompt import build_prompt
 from inference_forge.core.prompt_cost import prompt_cost

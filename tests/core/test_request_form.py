@@ -2,9 +2,8 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
-
 import pytest
+from msgspec.structs import replace
 
 from inference_forge.core.packing.codes import CodeBook
 from inference_forge.core.packing.prompt import PackNames, build_pack_prompt

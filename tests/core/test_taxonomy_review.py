@@ -2,9 +2,8 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
-
 import pytest
+from msgspec.structs import replace
 
 from inference_forge.core.taxonomy import BUILT_IN, Field, FieldKind, Label, Taxonomy
 from inference_forge.core.taxonomy_review import Note, review

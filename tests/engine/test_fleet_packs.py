@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import random
 import re
-from dataclasses import replace
 from functools import partial
 from typing import TYPE_CHECKING
 
@@ -13,6 +12,7 @@ import pytest
 from engine_rig import virtual_time
 from fakes import Asked, Reply, ScriptedProvider, label, tickets
 from fleet_rig import FleetRig
+from msgspec.structs import replace
 
 from inference_forge.core.budget import Budget, BudgetLimits
 from inference_forge.core.packing.codes import CodeBook

@@ -6,13 +6,14 @@ import csv
 import io
 import json
 from collections import Counter
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import anyio
 import pytest
 from fakes import Recorder
+from msgspec.structs import replace
 from virtual_time import run_on_virtual_time
 
 from inference_forge.adapters.providers.connect import connect

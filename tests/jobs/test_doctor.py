@@ -8,7 +8,6 @@ import sqlite3
 import ssl
 import tempfile
 from contextlib import closing, contextmanager
-from dataclasses import replace
 from email.utils import formatdate
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -16,6 +15,7 @@ from typing import TYPE_CHECKING, Any
 import httpx
 import pytest
 import trustme
+from msgspec.structs import replace
 from running import CANARY
 from servers import Reply, ScriptedServer, anthropic_error, completion, error, message
 

@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import random
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from decimal import Decimal
 from typing import TYPE_CHECKING, Any
 
 import anyio
 import pytest
 from fakes import InlineWorker, MemoryCache, Recorder, ScriptedProvider, label
+from msgspec.structs import replace
 from virtual_time import run_on_virtual_time
 
 from inference_forge.app import Notices, Watcher

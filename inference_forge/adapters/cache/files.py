@@ -10,10 +10,11 @@ import stat
 import tempfile
 import time
 from contextlib import contextmanager, suppress
-from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Final
+
+from msgspec import Struct
 
 from inference_forge.adapters.cache.trouble import CacheTroubleError, Trouble
 
@@ -27,16 +28,14 @@ _LOCK_POLL_S: Final = 0.02
 _OTHERS: Final = 0o077
 
 
-@dataclass(frozen=True, slots=True)
-class FileIdentity:
+class FileIdentity(Struct, frozen=True):
     """Which file a name stands for, whatever else is renamed to that name later."""
 
     device: int
     inode: int
 
 
-@dataclass(frozen=True, slots=True)
-class CacheFiles:
+class CacheFiles(Struct, frozen=True):
     """Where one cache keeps its files.
 
     Attributes:

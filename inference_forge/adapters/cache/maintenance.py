@@ -6,8 +6,9 @@ import sqlite3
 import time
 from collections import Counter
 from contextlib import closing, suppress
-from dataclasses import dataclass
 from typing import TYPE_CHECKING, Final, assert_never
+
+from msgspec import Struct
 
 from inference_forge.adapters.cache.connection import (
     connect,
@@ -35,8 +36,7 @@ GAP_S: Final = 0.002
 """Pause between transactions, in which a run that waits for the lock gets it."""
 
 
-@dataclass(frozen=True, slots=True)
-class CacheStats:
+class CacheStats(Struct, frozen=True):
     """What a cache holds.
 
     Attributes:

@@ -12,10 +12,11 @@ from __future__ import annotations
 import sqlite3
 import tempfile
 from contextlib import closing, suppress
-from dataclasses import dataclass
 from enum import Enum, auto
 from pathlib import Path
 from typing import TYPE_CHECKING
+
+from msgspec import Struct
 
 from inference_forge.adapters.cache.connection import (
     connect,
@@ -55,8 +56,7 @@ class Finding(Enum):
     """Damaged, or made by something else."""
 
 
-@dataclass(frozen=True, slots=True)
-class Inspection:
+class Inspection(Struct, frozen=True):
     """What a look at the database found.
 
     Attributes:

@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import time
 from contextlib import closing
-from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Final
+
+from msgspec import Struct
+from msgspec.structs import replace
 
 from inference_forge.adapters.cache.connection import connect
 from inference_forge.adapters.cache.entry import decode_entry, encode_entry
@@ -27,8 +29,7 @@ if TYPE_CHECKING:
 _ROWS_PER_READING: Final = 200  # answers may be long, and all of a block are in memory
 
 
-@dataclass(frozen=True, slots=True)
-class Reparsed:
+class Reparsed(Struct, frozen=True):
     """What became of the answers that could not be parsed.
 
     Attributes:

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import ssl
 import urllib.request
-from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 import httpx
+from msgspec import Struct
 
 from inference_forge.adapters.http.lean_client import LeanClient
 from inference_forge.adapters.http.transport import ShardedTransport, shard_factory
@@ -24,8 +24,7 @@ _MAX_PORT = 65_535
 _PORTS = f"a port is a number from 1 to {_MAX_PORT}"
 
 
-@dataclass(frozen=True, slots=True)
-class Timeouts:
+class Timeouts(Struct, frozen=True):
     """Longest silence per phase of one request, in seconds; the whole try has its own deadline.
 
     Attributes:

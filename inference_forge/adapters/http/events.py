@@ -7,15 +7,15 @@ and waits for nothing.
 from __future__ import annotations
 
 import re
-from dataclasses import dataclass
 from typing import Final
+
+from msgspec import Struct
 
 _BOM: Final = b"\xef\xbb\xbf"
 _BLANKS: Final = re.compile(rb"\n{3,}")
 
 
-@dataclass(frozen=True, slots=True)
-class ServerEvent:
+class ServerEvent(Struct, frozen=True):
     """One event.
 
     Attributes:

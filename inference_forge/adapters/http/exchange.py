@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 import zlib
-from dataclasses import dataclass
 from typing import TYPE_CHECKING, cast
 
 import anyio
 import httpx
+from msgspec import Struct
 
 from inference_forge.adapters.http.failures import TRANSLATED, provider_error
 from inference_forge.adapters.http.streamed import StreamedBody, StreamTooLargeError
@@ -24,8 +24,7 @@ MAX_BODY_BYTES = 1 << 20
 _GZIP = 16 + zlib.MAX_WBITS  # zlib's way to say: expect a gzip header
 
 
-@dataclass(frozen=True, slots=True)
-class Reply:
+class Reply(Struct, frozen=True):
     """A complete reply.
 
     Attributes:

@@ -7,10 +7,10 @@ from __future__ import annotations
 
 import socket
 import ssl
-from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 import httpx
+from msgspec import Struct
 
 from inference_forge.adapters.http.wording import one_line
 from inference_forge.errors import FatalError, ProviderError, TransientError
@@ -19,8 +19,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Mapping
 
 
-@dataclass(frozen=True, slots=True)
-class Meaning:
+class Meaning(Struct, frozen=True):
     """How an exception class is reported."""
 
     error: type[ProviderError]

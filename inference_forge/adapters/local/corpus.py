@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from pathlib import Path
 
 import orjson
+from msgspec import Struct
 
 CATEGORIES = ("hardware_issue", "software_issue", "model_quality", "billing", "other")
 """Categories of the built-in taxonomy."""
@@ -14,8 +14,7 @@ PRIORITIES = ("low", "medium", "high", "critical")
 """Priorities of the built-in taxonomy, the least first."""
 
 
-@dataclass(frozen=True, slots=True)
-class Example:
+class Example(Struct, frozen=True):
     """One labelled ticket.
 
     Attributes:

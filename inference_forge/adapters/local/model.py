@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 import hashlib
-from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 import orjson
+from msgspec import Struct
 
 from inference_forge.adapters.local.corpus import CATEGORIES, PRIORITIES
 from inference_forge.adapters.local.features import features_of
@@ -24,8 +24,7 @@ if TYPE_CHECKING:
     from inference_forge.core.taxonomy import Field, Taxonomy
 
 
-@dataclass(frozen=True, slots=True)
-class Head:
+class Head(Struct, frozen=True):
     """Answers one field by the highest of some of a scorer's columns.
 
     Attributes:

@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 import hashlib
-from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 import orjson
+from msgspec import Struct
 
 from inference_forge.adapters.local.corpus import CATEGORIES, PRIORITIES
 from inference_forge.adapters.local.lexicon import Lexicon
@@ -22,8 +22,7 @@ COLUMNS = len(CATEGORIES) + len(PRIORITIES)
 """The weights of a feature: one per category, then one per priority."""
 
 
-@dataclass(frozen=True, slots=True)
-class Shipped:
+class Shipped(Struct, frozen=True):
     """What `weights.json` holds.
 
     Attributes:

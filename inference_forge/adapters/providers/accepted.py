@@ -9,9 +9,11 @@ remembered, is decided elsewhere.
 from __future__ import annotations
 
 import re
-from dataclasses import dataclass, replace
 from itertools import pairwise
 from typing import TYPE_CHECKING, Any, Final, Literal
+
+from msgspec import Struct
+from msgspec.structs import replace
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
@@ -78,8 +80,7 @@ _OTHER_CAP: Final = {
 Streaming = Literal["with usage", "without usage", "no"]
 
 
-@dataclass(frozen=True, slots=True)
-class Manner:
+class Manner(Struct, frozen=True):
     """A way of asking.
 
     Attributes:
@@ -100,8 +101,7 @@ class Manner:
     reasoning: tuple[Mapping[str, object], ...] = ()
 
 
-@dataclass(frozen=True, slots=True)
-class Terms:
+class Terms(Struct, frozen=True):
     """How a wire format is spoken of when it is refused.
 
     Attributes:

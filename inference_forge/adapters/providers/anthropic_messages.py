@@ -6,8 +6,9 @@ platform.claude.com/docs/en/agents-and-tools/tool-use/implement-tool-use. Looked
 
 from __future__ import annotations
 
-from dataclasses import replace
 from typing import TYPE_CHECKING, Final
+
+from msgspec.structs import replace
 
 from inference_forge.adapters.providers.accepted import ANTHROPIC_TERMS
 from inference_forge.adapters.providers.anthropic_answer import ANTHROPIC_TABLE, read_answer

@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
-from dataclasses import replace
 from typing import TYPE_CHECKING, ClassVar
 
 import httpx
 import orjson
+from msgspec.structs import replace
 
 from inference_forge.adapters.http.exchange import exchange
 from inference_forge.adapters.providers.accepted import (

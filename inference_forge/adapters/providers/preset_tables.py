@@ -7,8 +7,10 @@ it must not decide where a key from the environment goes, or which variable is a
 from __future__ import annotations
 
 import difflib
-from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Any, Final
+
+from msgspec import Struct, field
+from msgspec.structs import replace
 
 from inference_forge.adapters.http.address import server_of
 from inference_forge.errors import SettingsError
@@ -31,8 +33,7 @@ _GUARDED: Final[Mapping[str, object]] = {
 """What a key is sent by, each with what a section means that leaves it out."""
 
 
-@dataclass(frozen=True, slots=True)
-class Described:
+class Described(Struct, frozen=True):
     """A provider's section after all files.
 
     Attributes:

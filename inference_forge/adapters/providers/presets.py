@@ -6,9 +6,9 @@ import difflib
 import importlib.resources
 import tomllib
 from collections.abc import Mapping
-from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Annotated, Literal
 
+from msgspec import Struct, field
 from pydantic import BaseModel, ConfigDict, Field, PositiveInt, ValidationError
 
 from inference_forge.adapters.providers.own_preset import check_own, refused
@@ -26,8 +26,7 @@ Wire = Literal["openai", "anthropic"]
 Ways = tuple[Mapping[str, object], ...]
 
 
-@dataclass(frozen=True, slots=True)
-class Preset:
+class Preset(Struct, frozen=True):
     """A provider's facts; the file says what each means and where it is from.
 
     Attributes:

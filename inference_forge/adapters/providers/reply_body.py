@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
 from typing import TYPE_CHECKING, Any, NoReturn
 
 import orjson
+from msgspec.structs import replace
 
 from inference_forge.adapters.http.wording import one_line
 from inference_forge.errors import TransientError

@@ -9,11 +9,11 @@ quote the ticket, and no ticket may stop a run.
 from __future__ import annotations
 
 import re
-from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 import httpx
 import orjson
+from msgspec import Struct
 
 from inference_forge.adapters.http.wording import one_line
 from inference_forge.core.retry_after import server_wait_s
@@ -32,8 +32,7 @@ if TYPE_CHECKING:
     from inference_forge.adapters.providers.presets import Preset
 
 
-@dataclass(frozen=True, slots=True)
-class Complaint:
+class Complaint(Struct, frozen=True):
     """What an error body says.
 
     Attributes:
@@ -47,8 +46,7 @@ class Complaint:
     field: str = ""
 
 
-@dataclass(frozen=True, slots=True)
-class Rule:
+class Rule(Struct, frozen=True):
     """A line of the table; None fits anything.
 
     Attributes:

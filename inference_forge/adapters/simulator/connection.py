@@ -5,13 +5,13 @@ from __future__ import annotations
 import math
 import socket
 import struct
-from dataclasses import dataclass
 from http import HTTPStatus
 from typing import TYPE_CHECKING, Final
 
 import anyio
 import h11
 from anyio.abc import SocketAttribute
+from msgspec import Struct
 
 from inference_forge.core.simulation.refused import Refused
 from inference_forge.core.simulation.wire import error
@@ -41,8 +41,7 @@ _RESETTING: Final = struct.pack("ii", 1, 0)
 _GONE: Final = (anyio.EndOfStream, anyio.BrokenResourceError, anyio.ClosedResourceError)
 
 
-@dataclass(frozen=True, slots=True)
-class Received:
+class Received(Struct, frozen=True):
     """A whole request; `headers` have lower case names."""
 
     method: str

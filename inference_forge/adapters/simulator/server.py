@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from dataclasses import asdict
 from typing import TYPE_CHECKING, Final, Self, cast
 
 import anyio
 import orjson
 from anyio.abc import SocketAttribute
+from msgspec import to_builtins
 
 from inference_forge.adapters.simulator.connection import Connection
 from inference_forge.core.simulation.scripted import Scripted
@@ -156,7 +156,7 @@ class SimulatorServer:
     def _decide(self, request: Received) -> Scripted:
         match request.method, request.target.partition("?")[0]:
             case "GET", "/statistics":
-                figures = asdict(self._upstream.statistics())
+                figures = to_builtins(self._upstream.statistics())
                 return Scripted(
                     _CONTROL, 200, _JSON, orjson.dumps(figures, option=orjson.OPT_NON_STR_KEYS)
                 )

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from decimal import Decimal
 from typing import TYPE_CHECKING, Protocol
+
+from msgspec import Struct
 
 from inference_forge.core.columns import FAILURE_COLUMNS
 from inference_forge.core.results_columns import RUN_COLUMNS
@@ -31,8 +32,7 @@ Value = str | int | bool | Decimal | None
 """A cell that is added: None is blank in a table and null in JSON."""
 
 
-@dataclass(frozen=True, slots=True, eq=False)
-class Ending:
+class Ending(Struct, frozen=True, eq=False):
     """The last values that are added to a row; rows that nothing was spent on may share one.
 
     Compared by identity, so that an encoder can remember how a shared one is written.

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from typing import TYPE_CHECKING, Protocol
+
+from msgspec import Struct
 
 from inference_forge.adapters.sinks.added import (
     COLLISION_PREFIX,
@@ -50,8 +51,7 @@ class Encoder(Protocol):
         """Return what ends the file."""
 
 
-@dataclass(frozen=True, slots=True)
-class Encoders:
+class Encoders(Struct, frozen=True):
     """The encoders of a run's files."""
 
     results: Encoder

@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import os
-from dataclasses import dataclass
 from functools import partial
 from itertools import combinations
 from typing import TYPE_CHECKING, BinaryIO
+
+from msgspec import Struct
 
 from inference_forge.adapters.sinks.layout import Layout
 from inference_forge.adapters.sinks.marks import FAILURES_MARK
@@ -117,8 +118,7 @@ def open_stream_sink(
     return _sink(_layout(columns, formats, options), formats, target, failures, pending)
 
 
-@dataclass(frozen=True, slots=True)
-class _Formats:
+class _Formats(Struct, frozen=True):
     results: OutputFormat
     failures: OutputFormat
     pending: OutputFormat

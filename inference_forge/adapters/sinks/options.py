@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from enum import StrEnum
 from pathlib import PurePath
+
+from msgspec import Struct
 
 from inference_forge.adapters.arrow_cells import require_pyarrow
 from inference_forge.errors import UsageError
@@ -24,8 +25,7 @@ class OutputKind(StrEnum):
     PARQUET = "parquet"
 
 
-@dataclass(frozen=True, slots=True)
-class OutputFormat:
+class OutputFormat(Struct, frozen=True):
     """A file's format.
 
     Attributes:
@@ -47,8 +47,7 @@ class OutputFormat:
         return "\t" if self.kind is OutputKind.TSV else ","
 
 
-@dataclass(frozen=True, slots=True)
-class SinkOptions:
+class SinkOptions(Struct, frozen=True):
     """What is written besides the input's own columns, and how.
 
     Attributes:

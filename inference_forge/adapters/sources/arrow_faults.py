@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 import pyarrow as pa
 import pyarrow.compute as pc
+from msgspec import Struct
 
 from inference_forge.adapters.arrow_cells import ArrowBatch, ArrowCells
 from inference_forge.adapters.sources.arrow_text import texts
@@ -18,8 +18,7 @@ _MAX_SHOWN_BYTES = 2_000
 _ADVICE = "have the column written as UTF-8"
 
 
-@dataclass(frozen=True, slots=True)
-class Faulty:
+class Faulty(Struct, frozen=True):
     """A row that cannot be read.
 
     Attributes:

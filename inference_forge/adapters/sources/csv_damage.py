@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import csv
-from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
+
+from msgspec import Struct, field
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
@@ -16,8 +17,7 @@ _MIN_LINES = 3
 _MIN_SHARE = 0.9
 
 
-@dataclass(frozen=True, slots=True)
-class BadRecord:
+class BadRecord(Struct, frozen=True):
     """A part of the table that is no record.
 
     Attributes:
@@ -36,8 +36,7 @@ class BadRecord:
     cells: Sequence[str] = field(default=())
 
 
-@dataclass(frozen=True, slots=True)
-class RowShape:
+class RowShape(Struct, frozen=True):
     """What a row of the table looks like.
 
     Attributes:

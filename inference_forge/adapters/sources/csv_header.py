@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import re
-from dataclasses import replace
 from typing import TYPE_CHECKING
+
+from msgspec.structs import replace
 
 from inference_forge.adapters.sources.decoding import BOM
 from inference_forge.adapters.sources.dialect import CANDIDATES, is_punctuation

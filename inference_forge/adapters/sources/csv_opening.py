@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from typing import TYPE_CHECKING
+
+from msgspec import Struct
 
 from inference_forge.adapters.sources.csv_records import RecordReader, allow_long_cells
 from inference_forge.adapters.sources.decoding import BOM
@@ -22,8 +23,7 @@ if TYPE_CHECKING:
 _FIRST_LINES = 20
 
 
-@dataclass(frozen=True, slots=True)
-class Table:
+class Table(Struct, frozen=True):
     """A table whose header was not read yet.
 
     Attributes:

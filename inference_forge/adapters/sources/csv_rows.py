@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
 from itertools import islice
 from typing import TYPE_CHECKING
+
+from msgspec.structs import replace
 
 from inference_forge.adapters.sources.context import context_of
 from inference_forge.adapters.sources.csv_damage import BadRecord

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
+
+from msgspec import Struct, field
 
 from inference_forge.adapters.sources.json_items import MAX_ITEM_BYTES, BadItem, Place, utf16_hint
 from inference_forge.adapters.sources.json_scanner import JsonScanner, NeedMoreError
@@ -40,8 +41,7 @@ _MAX_NAME_CHARS = 100
 _END = b""
 
 
-@dataclass(frozen=True, slots=True)
-class ElementBatch:
+class ElementBatch(Struct, frozen=True):
     """Elements of a list.
 
     Attributes:

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from itertools import islice
 from typing import TYPE_CHECKING, Any
+
+from msgspec import Struct
 
 from inference_forge.adapters.sources.json_paths import Path, find, indexed_path
 from inference_forge.core.columns import ColumnChoice, choose_columns
@@ -36,8 +37,7 @@ _MAX_PATH = 5
 _MAX_ELEMENTS = 20
 
 
-@dataclass(frozen=True, slots=True)
-class FieldChoice:
+class FieldChoice(Struct, frozen=True):
     """Where a ticket's fields stand in its object.
 
     Attributes:

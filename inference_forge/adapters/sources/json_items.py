@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import codecs
-from dataclasses import dataclass
 from typing import TYPE_CHECKING, NamedTuple, Protocol
+
+from msgspec import Struct
 
 from inference_forge.adapters.sources.source import RAW_TEXT_CHARS
 
@@ -40,8 +41,7 @@ class Place(NamedTuple):
         return Place(self.line, self.column + len(passed))
 
 
-@dataclass(frozen=True, slots=True)
-class BadItem:
+class BadItem(Struct, frozen=True):
     """A part of the input that is not read as JSON.
 
     Attributes:

@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import codecs
-from dataclasses import replace
 from enum import StrEnum
 from pathlib import PurePath
 from typing import TYPE_CHECKING, BinaryIO, assert_never
+
+from msgspec.structs import replace
 
 from inference_forge.adapters.sources.bytestream import ByteStream, open_bytes
 from inference_forge.adapters.sources.containers import Container, container_of, open_container

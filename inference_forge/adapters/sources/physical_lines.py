@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import io
 import re
-from dataclasses import dataclass
 from typing import TYPE_CHECKING
+
+from msgspec import Struct
 
 from inference_forge.adapters.sources.decoding import BOM, MAX_RECORD_CHARS
 from inference_forge.errors import InputError
@@ -23,8 +24,7 @@ _FIRST_LINE = re.compile(r'(?:[^"\r\n]++|"[^"]*+")*+')
 _LONE = re.compile(r"\r(?![\r]*+(?:\n|\Z))")
 
 
-@dataclass(frozen=True, slots=True)
-class LineBlock:
+class LineBlock(Struct, frozen=True):
     r"""Some physical lines with their ends.
 
     Attributes:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from msgspec import Struct
 
 from inference_forge.errors import UsageError
 from inference_forge.events import Warned
@@ -11,8 +11,7 @@ _TABLES = ("csv", "tsv")
 _TEXTS = (*_TABLES, "jsonl", "ndjson", "json")
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class FormatOptions:
+class FormatOptions(Struct, frozen=True, kw_only=True):
     """How the user says that an input is to be read; None where nothing was said.
 
     Attributes:

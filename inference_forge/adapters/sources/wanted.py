@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from typing import TYPE_CHECKING
+
+from msgspec import Struct
 
 from inference_forge.core.text import join_kept, join_parts
 
@@ -11,8 +12,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterable
 
 
-@dataclass(frozen=True, slots=True)
-class WantedColumns:
+class WantedColumns(Struct, frozen=True):
     """Columns named by flags; empty or None decides by name.
 
     Attributes:

@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import re
-from dataclasses import dataclass
 from datetime import datetime, timedelta
 from decimal import Decimal, InvalidOperation
+
+from msgspec import Struct
 
 SHOWN_DIGITS = 15
 """Significant digits that Excel keeps and shows of a number."""
@@ -30,8 +31,7 @@ _FALSE_LEAP_DAY = 60  # Excel's 1900-02-29, which was none
 _DAY_MS = 86_400_000
 
 
-@dataclass(frozen=True, slots=True)
-class NumberFormat:
+class NumberFormat(Struct, frozen=True):
     """How a number is shown, as far as it changes what it means.
 
     Attributes:

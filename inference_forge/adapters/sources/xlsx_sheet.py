@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from typing import TYPE_CHECKING
+
+from msgspec import Struct
 
 from inference_forge.adapters.sources.xlsx_numbers import GENERAL, SHOWN_DIGITS, number_text
 from inference_forge.adapters.sources.xlsx_workbook import unescaped
@@ -22,8 +23,7 @@ MAX_COLUMNS = 16_384
 _LONGEST_LETTERS = 3
 
 
-@dataclass(frozen=True, slots=True)
-class SheetRow:
+class SheetRow(Struct, frozen=True):
     """A row with at least one cell that is not blank.
 
     Attributes:

@@ -7,8 +7,9 @@ import posixpath
 import re
 import tempfile
 from array import array
-from dataclasses import dataclass
 from typing import TYPE_CHECKING
+
+from msgspec import Struct
 
 from inference_forge.adapters.sources.xlsx_numbers import (
     GENERAL,
@@ -30,8 +31,7 @@ _ESCAPE = re.compile(r"_x([0-9A-Fa-f]{4})_")
 _TRUE = ("1", "true")
 
 
-@dataclass(frozen=True, slots=True)
-class Sheet:
+class Sheet(Struct, frozen=True):
     """A sheet of cells.
 
     Attributes:
@@ -45,8 +45,7 @@ class Sheet:
     is_hidden: bool
 
 
-@dataclass(frozen=True, slots=True)
-class Workbook:
+class Workbook(Struct, frozen=True):
     """What its sheets have in common.
 
     Attributes:

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
 from enum import StrEnum
 from typing import TYPE_CHECKING, Final, assert_never
+
+from msgspec import Struct, field
 
 from inference_forge.core.bench.estimates import Estimate, estimate, percentile
 
@@ -28,8 +29,7 @@ class Shape(StrEnum):
     STREAM = "stream"
 
 
-@dataclass(frozen=True, slots=True)
-class Cell:
+class Cell(Struct, frozen=True):
     """One way of asking.
 
     Attributes:
@@ -72,8 +72,7 @@ class Cell:
                 assert_never(self.shape)
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Sample:
+class Sample(Struct, frozen=True, kw_only=True):
     """What was counted in one repetition of a cell.
 
     Attributes:
@@ -117,8 +116,7 @@ class Sample:
     correct: int = 0
 
 
-@dataclass(frozen=True, slots=True)
-class Metric:
+class Metric(Struct, frozen=True):
     """A figure that every repetition has.
 
     Attributes:
@@ -194,8 +192,7 @@ def figures_of(sample: Sample) -> Figures:
     }
 
 
-@dataclass(frozen=True, slots=True)
-class Measured:
+class Measured(Struct, frozen=True):
     """A cell with the figures of its repetitions; those that were cut short are left out."""
 
     cell: Cell

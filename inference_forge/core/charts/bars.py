@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from typing import TYPE_CHECKING, Final
+
+from msgspec import Struct
 
 from inference_forge.core.charts.frame import CHAR, LINE, WIDTH, drawing, legend
 from inference_forge.core.charts.markup import Node, node
@@ -21,8 +22,7 @@ FIGURES: Final = 100
 _LONGEST: Final = int(NAMES / CHAR) - 1
 
 
-@dataclass(frozen=True, slots=True)
-class Bar:
+class Bar(Struct, frozen=True):
     """An amount.
 
     Attributes:

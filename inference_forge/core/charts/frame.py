@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import math
-from dataclasses import dataclass
 from typing import TYPE_CHECKING, Final
+
+from msgspec import Struct
 
 from inference_forge.core.charts.markup import Node, node
 from inference_forge.core.charts.ticks import (
@@ -29,8 +30,7 @@ CHAR: Final = 7.0
 """About how wide a character of 12.5 px is."""
 
 
-@dataclass(frozen=True, slots=True)
-class Axis:
+class Axis(Struct, frozen=True):
     """How values become heights.
 
     Attributes:
@@ -70,8 +70,7 @@ def latency_axis(low: float, high: float) -> Axis:
     return Axis(tuple(ticks), is_log=True, is_time=True)
 
 
-@dataclass(frozen=True, slots=True)
-class Frame:
+class Frame(Struct, frozen=True):
     """A plot in a drawing.
 
     Attributes:

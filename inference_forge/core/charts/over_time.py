@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from itertools import pairwise
 from typing import TYPE_CHECKING, Final, Literal
+
+from msgspec import Struct
 
 from inference_forge.core.charts.frame import (
     CHAR,
@@ -32,8 +33,7 @@ TIMES: Final = 26
 """Room for the labels of the time axis."""
 
 
-@dataclass(frozen=True, slots=True)
-class Series:
+class Series(Struct, frozen=True):
     """Values over time.
 
     Attributes:
@@ -49,8 +49,7 @@ class Series:
     shape: Literal["line", "step", "area", "dots"] = "line"
 
 
-@dataclass(frozen=True, slots=True)
-class Span:
+class Span(Struct, frozen=True):
     """A stretch of time; `words` are shown by a pointer that rests on it."""
 
     start_s: float
@@ -59,8 +58,7 @@ class Span:
     words: str
 
 
-@dataclass(frozen=True, slots=True)
-class Lane:
+class Lane(Struct, frozen=True):
     """Spans that are of one kind."""
 
     name: str

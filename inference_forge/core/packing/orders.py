@@ -11,8 +11,9 @@ itself, and is looked for only in texts that have the words without which it can
 from __future__ import annotations
 
 import re
-from dataclasses import dataclass
 from typing import Final
+
+from msgspec import Struct
 
 _WORD: Final = re.compile(r"\w+")
 
@@ -20,8 +21,7 @@ _WORD: Final = re.compile(r"\w+")
 _TAKEN_FOR_ASCII: Final = {0x130: "i", 0x131: "i", 0x17F: "s", 0x212A: "k"}
 
 
-@dataclass(frozen=True, slots=True)
-class _Form:
+class _Form(Struct, frozen=True):
     """A form of orders.
 
     Attributes:

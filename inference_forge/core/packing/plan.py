@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from typing import TYPE_CHECKING, Final, TypeVar
+
+from msgspec import Struct
 
 from inference_forge.core.complexity import BATCH_SIZES
 from inference_forge.core.tokens import estimate_tokens
@@ -25,8 +26,7 @@ MIN_ANSWERED: Final = 0.5
 """Below this share of valid lines, packs cost more than they save."""
 
 
-@dataclass(frozen=True, slots=True)
-class PackPlan:
+class PackPlan(Struct, frozen=True):
     """How tickets are grouped.
 
     Attributes:

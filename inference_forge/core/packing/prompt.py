@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from typing import TYPE_CHECKING, Final
+
+from msgspec import Struct
 
 from inference_forge.core.packing.codes import CodeBook, values_of
 from inference_forge.core.prompt import closing_lines, label_line
@@ -37,8 +38,7 @@ Answer with one line per ticket and nothing else: its ID"""
 _CODES: Final = ", then for each field the code of the label, with spaces in between"
 
 
-@dataclass(frozen=True, slots=True)
-class PackNames:
+class PackNames(Struct, frozen=True):
     """What a request calls its tickets.
 
     Attributes:
@@ -65,8 +65,7 @@ def pack_names(count: int, sample: Callable[[Sequence[int], int], list[int]]) ->
     return PackNames(str(marker), tuple(str(number) for number in sample(_IDS, count)))
 
 
-@dataclass(frozen=True, slots=True)
-class PackPrompt:
+class PackPrompt(Struct, frozen=True):
     """The parts of every packed request of a run that do not depend on the tickets.
 
     Attributes:

@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import re
-from dataclasses import dataclass
 from itertools import pairwise
 from typing import TYPE_CHECKING, Final
+
+from msgspec import Struct
 
 from inference_forge.core.packing.stored import StoredLine
 from inference_forge.core.parse import check_finish, one_line
@@ -34,8 +35,7 @@ ID_DIGITS: Final = 3
 """Of a ticket's id, as `prompt.pack_names` makes them."""
 
 
-@dataclass(frozen=True, slots=True)
-class LineRead:
+class LineRead(Struct, frozen=True):
     """What a line says of its ticket.
 
     Attributes:

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import json
-from dataclasses import dataclass
 from typing import TYPE_CHECKING, Final
+
+from msgspec import Struct
 
 from inference_forge.core.several_labels import join_labels
 
@@ -16,8 +17,7 @@ _CODES: Final = "codes"
 _START: Final = '{"line": '
 
 
-@dataclass(frozen=True, slots=True)
-class StoredLine:
+class StoredLine(Struct, frozen=True):
     """The raw answer about one ticket of a pack.
 
     Attributes:

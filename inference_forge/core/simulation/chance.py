@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import math
 import struct
-from dataclasses import dataclass
 from hashlib import blake2b
 from typing import Final
+
+from msgspec import Struct
 
 _PARTS: Final = struct.Struct("<6Q")
 # A double holds 53 bits: of 64, the lower 11 would round up to 1.0.
@@ -14,8 +15,7 @@ _DROPPED_BITS: Final = 11
 _UNIT: Final = 2.0**-53
 
 
-@dataclass(frozen=True, slots=True)
-class Chances:
+class Chances(Struct, frozen=True):
     """What fell for one request; all but the last are uniform, from 0 to below 1.
 
     Attributes:

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import re
 from collections import Counter
-from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Final
+
+from msgspec import Struct
 
 from inference_forge.core.simulation.subject import LABEL_LINE, MAX_LINE_CHARS
 
@@ -25,8 +26,7 @@ _WORD: Final = re.compile(r"[^\W\d_]{4,}")
 _STEM_CHARS: Final = 5
 
 
-@dataclass(frozen=True, slots=True)
-class Form:
+class Form(Struct, frozen=True):
     """What to fill in.
 
     Attributes:

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import itertools
 from bisect import bisect
-from dataclasses import replace
 from typing import TYPE_CHECKING, Any, Final
+
+from msgspec.structs import replace
 
 from inference_forge.core.simulation.answer import Answerer
 from inference_forge.core.simulation.chance import chance_of

@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import re
-from dataclasses import dataclass
 from itertools import pairwise
 from typing import TYPE_CHECKING, Any, Final
+
+from msgspec import Struct
 
 from inference_forge.core.simulation.form import Form, telling_stems
 from inference_forge.core.simulation.injection import Orders
@@ -23,8 +24,7 @@ _CODE: Final = re.compile(r"([a-z]{1,3}) = ([^:(\n]+?)(?: *([:(].*))?")
 _EVERYBODY: Final = re.compile(r"\b(?:all|every|each|others?|next|previous)\b", re.IGNORECASE)
 
 
-@dataclass(frozen=True, slots=True)
-class PackedRequest:
+class PackedRequest(Struct, frozen=True):
     """What a packed request asks.
 
     Attributes:

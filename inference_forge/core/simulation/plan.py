@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import math
-from dataclasses import dataclass
 from enum import StrEnum
 from typing import Final
+
+from msgspec import Struct
 
 from inference_forge.errors import SettingsError
 
@@ -39,8 +40,7 @@ class RetryAfter(StrEnum):
     NONE = "none"
 
 
-@dataclass(frozen=True, slots=True)
-class Outage:
+class Outage(Struct, frozen=True):
     """A time in which every request fails.
 
     Attributes:
@@ -70,8 +70,7 @@ class Outage:
         return self.start_s <= elapsed_s < self.start_s + self.duration_s
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class SimulationPlan:
+class SimulationPlan(Struct, frozen=True, kw_only=True):
     """All that decides how a simulated upstream behaves; the same plan behaves the same.
 
     Shares are 0 to 1. The six shares of faults exclude each other, so their sum is at most 1.

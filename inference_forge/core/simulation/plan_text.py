@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import difflib
-from dataclasses import dataclass, fields
 from typing import TYPE_CHECKING, Any, Final
+
+from msgspec import Struct
+from msgspec.structs import asdict
 
 from inference_forge.core.simulation.plan import Outage, RetryAfter, SimulationPlan
 from inference_forge.errors import SettingsError
@@ -15,11 +17,10 @@ if TYPE_CHECKING:
 
 _BOOLEANS: Final = {"true": True, "yes": True, "1": True, "false": False, "no": False, "0": False}
 _PARTS_OF_OUTAGE: Final = (2, 3)
-_DEFAULTS: Final = {field.name: field.default for field in fields(SimulationPlan)}
+_DEFAULTS: Final = asdict(SimulationPlan())
 
 
-@dataclass(frozen=True, slots=True)
-class PlanOption:
+class PlanOption(Struct, frozen=True):
     """One thing that can be said about a plan.
 
     Attributes:

@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Final
 
 import orjson
+from msgspec import Struct
 
 from inference_forge.core.simulation.refused import Refused
 from inference_forge.models import Message
@@ -18,8 +18,7 @@ _NO_REASONING: Final = (None, "none")
 _FORMATS: Final = ("text", "json_object", "json_schema")
 
 
-@dataclass(frozen=True, slots=True)
-class ChatRequest:
+class ChatRequest(Struct, frozen=True):
     """What was asked.
 
     Attributes:

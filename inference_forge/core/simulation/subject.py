@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import re
-from dataclasses import dataclass
 from typing import TYPE_CHECKING, Final
+
+from msgspec import Struct
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
@@ -23,16 +24,14 @@ _NUMBERED: Final = re.compile(r"^[ \t]*(?:\[(\d{1,4})\]|#?(\d{1,4})[.):])[ \t]+"
 _NUMBER_IN_MARKS: Final = re.compile(r"(?<![\w-])(\d{1,4})(?![\w-])")
 
 
-@dataclass(frozen=True, slots=True)
-class Item:
+class Item(Struct, frozen=True):
     """One of several texts in a request; `number` is how the request names it."""
 
     number: int
     text: str
 
 
-@dataclass(frozen=True, slots=True)
-class Subject:
+class Subject(Struct, frozen=True):
     """What a request is about.
 
     Attributes:
@@ -46,8 +45,7 @@ class Subject:
     items: tuple[Item, ...]
 
 
-@dataclass(frozen=True, slots=True)
-class _Fence:
+class _Fence(Struct, frozen=True):
     """A text between tags; `marks` is what stands in the opening tag behind its name."""
 
     marks: str

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 from collections import Counter
-from dataclasses import dataclass
 from typing import TYPE_CHECKING, Final
+
+from msgspec import Struct
 
 from inference_forge.core.quantiles import Quantiles
 
@@ -16,8 +17,7 @@ if TYPE_CHECKING:
 _TOO_MANY: Final = 429
 
 
-@dataclass(frozen=True, slots=True)
-class Statistics:
+class Statistics(Struct, frozen=True):
     """Figures since the start or the last reset; only chat requests count.
 
     Attributes:

@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 import math
-from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Final
 
 import orjson
+from msgspec import Struct
 
 from inference_forge.core.simulation import faults, wire
 from inference_forge.core.simulation.bucket import RateLimits
@@ -36,8 +36,7 @@ _MODELS: Final = "/models"
 _KEY_HEADERS: Final = ("api-subscription-key", "x-api-key")
 
 
-@dataclass(frozen=True, slots=True)
-class _Admitted:
+class _Admitted(Struct, frozen=True):
     """A request that came as far as to the model, and what came of it."""
 
     request: ChatRequest

@@ -6,10 +6,10 @@ Source: developers.openai.com/api/reference, "Chat completions" and "Models".
 from __future__ import annotations
 
 import re
-from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Final
 
 import orjson
+from msgspec import Struct
 
 from inference_forge.core.tokens import estimate_tokens
 
@@ -24,8 +24,7 @@ _PIECE: Final = re.compile(r"\s*\S+|\s+")
 _EPOCH_OF_MODELS: Final = 1_700_000_000
 
 
-@dataclass(frozen=True, slots=True)
-class Reply:
+class Reply(Struct, frozen=True):
     """A model's answer.
 
     Attributes:

@@ -10,8 +10,9 @@ Cameron, Gelbach and Miller, "Bootstrap-Based Improvements for Inference with Cl
 from __future__ import annotations
 
 import math
-from dataclasses import dataclass
 from typing import TYPE_CHECKING, Final
+
+from msgspec import Struct
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
@@ -31,8 +32,7 @@ _Z: Final = 1.959964
 """Of the normal distribution, with `_TAIL` beyond it."""
 
 
-@dataclass(frozen=True, slots=True)
-class Interval:
+class Interval(Struct, frozen=True):
     """A measured share and where it may truly be, with 95 % confidence; shares, -1 to 1."""
 
     estimate: float

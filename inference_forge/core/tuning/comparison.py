@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from typing import TYPE_CHECKING
+
+from msgspec import Struct
 
 from inference_forge.core.taxonomy import FieldKind, Taxonomy
 
@@ -11,8 +12,7 @@ if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
 
-@dataclass(frozen=True, slots=True)
-class RequestExcess:
+class RequestExcess(Struct, frozen=True):
     """How much the tickets of one request differ beyond what is usual.
 
     Attributes:

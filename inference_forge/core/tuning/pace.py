@@ -2,15 +2,15 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from typing import Final
+
+from msgspec import Struct
 
 THOUSAND: Final = 1_000
 _SECONDS_PER_MINUTE: Final = 60.0
 
 
-@dataclass(frozen=True, slots=True)
-class Pace:
+class Pace(Struct, frozen=True):
     """What limits the speed of a run.
 
     Attributes:

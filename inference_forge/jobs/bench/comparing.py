@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Annotated, Final, Literal
 
+from msgspec import Struct
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
 from inference_forge.core.bench.cells import METRICS, Cell, Figures, Measured, Shape
@@ -58,8 +58,7 @@ class _Saved(BaseModel):
     cells: list[_SavedCell]
 
 
-@dataclass(frozen=True, slots=True)
-class Change:
+class Change(Struct, frozen=True):
     """One figure of one cell, before and after.
 
     Attributes:
@@ -77,8 +76,7 @@ class Change:
     is_better: bool | None
 
 
-@dataclass(frozen=True, slots=True)
-class ComparedCell:
+class ComparedCell(Struct, frozen=True):
     """A cell that is in both reports.
 
     Attributes:
@@ -92,8 +90,7 @@ class ComparedCell:
     changes: tuple[Change, ...]
 
 
-@dataclass(frozen=True, slots=True)
-class Circumstance:
+class Circumstance(Struct, frozen=True):
     """What was not alike in two benches, beside the cells; None where it is not said."""
 
     name: str
@@ -101,8 +98,7 @@ class Circumstance:
     after: str | int | None
 
 
-@dataclass(frozen=True, slots=True)
-class Comparison:
+class Comparison(Struct, frozen=True):
     """What two reports say of each other.
 
     Attributes:

@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 from collections import Counter
-from dataclasses import dataclass, field
 from decimal import Decimal
 from typing import TYPE_CHECKING, Final
+
+from msgspec import Struct, field
 
 from inference_forge.core.bench.cells import Sample
 from inference_forge.events import RowsResolved, TryFinished
@@ -25,8 +26,7 @@ if TYPE_CHECKING:
 ANSWERED: Final = frozenset({"ok", "answer"})
 
 
-@dataclass(slots=True)
-class Seen:
+class Seen(Struct):
     """What the requests of a repetition were like; an observer.
 
     Attributes:

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from decimal import Decimal
 from typing import TYPE_CHECKING, Final
+
+from msgspec import Struct
 
 from inference_forge.app.expected_usage import packed_usages, single_usages
 from inference_forge.app.wiring import pacing_limits
@@ -25,8 +26,7 @@ _GUESSED_TOKEN_S: Final = 0.01
 _SECONDS_PER_MINUTE: Final = 60.0
 
 
-@dataclass(frozen=True, slots=True)
-class Expected:
+class Expected(Struct, frozen=True):
     """About what a bench will take; a ladder that breaks early takes less.
 
     Attributes:

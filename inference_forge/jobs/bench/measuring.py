@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import random
-from dataclasses import dataclass, field, replace
 from decimal import Decimal
 from typing import TYPE_CHECKING
 
 import anyio
+from msgspec import Struct, field
+from msgspec.structs import replace
 
 from inference_forge.app.answering import Choice
 from inference_forge.app.intake_form import IntakeForm
@@ -43,8 +44,7 @@ WARM_UP = 0
 """The number of the repetition that is not counted."""
 
 
-@dataclass(slots=True)
-class Spent:
+class Spent(Struct):
     """What a bench took in all, warm-up and broken-off repetitions included.
 
     Attributes:
@@ -68,8 +68,7 @@ class Spent:
             self.cost[currency] = self.cost.get(currency, Decimal(0)) + amount
 
 
-@dataclass(slots=True)
-class Bench:
+class Bench(Struct):
     """Measures cells one after another; never two at a time.
 
     Attributes:
@@ -223,7 +222,7 @@ class Bench:
             is_proven=_form(cell) in self._proven,
         )
         parts = Parts(
-            settings=replace(subject.settings, concurrency=cell.concurrency),
+            settings=subject.settings.changed(concurrency=cell.concurrency),
             choice=Choice(
                 subject.taxonomy,
                 subject.answers(cell),
@@ -260,7 +259,7 @@ def packing_of(subject: Subject, cell: Cell) -> Packing | None:
     """Return how the tickets of `cell` share requests, None when each has its own."""
     size = str(cell.batch_size) if cell.is_packed else "auto"
     return open_packing(
-        replace(subject.settings, pack=cell.is_packed, pack_size=size), subject.taxonomy
+        subject.settings.changed(pack=cell.is_packed, pack_size=size), subject.taxonomy
     )
 
 

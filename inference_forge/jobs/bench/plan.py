@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
 from typing import TYPE_CHECKING
+
+from msgspec.structs import replace
 
 from inference_forge.core.bench.cells import Cell, Shape
 from inference_forge.core.bench.ladder import RUNGS, tickets_for

@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import csv
 import io
-from dataclasses import asdict, dataclass
 from pathlib import PurePath
 from typing import TYPE_CHECKING, Any, Final
+
+from msgspec import Struct, to_builtins
 
 from inference_forge.core.bench.cells import METRICS, Shape
 from inference_forge.core.bench.estimates import CONFIDENCE
@@ -31,8 +32,7 @@ _PLACES: Final = 9
 """Digits after the point: a nanosecond, a billionth of a cent."""
 
 
-@dataclass(frozen=True, slots=True)
-class Setting:
+class Setting(Struct, frozen=True):
     """In what circumstances a bench ran.
 
     Attributes:
@@ -69,8 +69,7 @@ class Setting:
         return f"{self.provider}, {self.tickets:,} {tickets}, {times}, {warm}; bars and bands: 95 %"
 
 
-@dataclass(frozen=True, slots=True)
-class BenchReport:
+class BenchReport(Struct, frozen=True):
     """All that a bench found out.
 
     Attributes:
@@ -138,7 +137,7 @@ class BenchReport:
         marks = self.marks()
         return {
             "format": FORMAT,
-            "setting": asdict(self.setting),
+            "setting": to_builtins(self.setting),
             "confidence": CONFIDENCE,
             "cells": [
                 _cell_json(each, marks.get(each.cell, []))
@@ -157,7 +156,7 @@ class BenchReport:
                 "has_unknown_cost": self.spent.has_unknown_cost,
             },
             "stopped": None if self.stop is None else str(self.stop),
-            "missing": [asdict(cell) for cell in self.missing],
+            "missing": [to_builtins(cell) for cell in self.missing],
         }
 
     def as_csv(self) -> str:
@@ -170,7 +169,7 @@ class BenchReport:
         writer.writerow([*_CELL_COLUMNS, "repetitions", "marks", *ends])
         for cells in self.measured.values():
             for each in cells:
-                row = asdict(each.cell)
+                row = to_builtins(each.cell)
                 figures = [_ends(each.estimate(name)) for name in names]
                 writer.writerow(
                     [
@@ -206,7 +205,7 @@ def setting_of(subject: Subject, request: BenchRequest, currency: str) -> Settin
 def _cell_json(measured: Measured, marks: list[str]) -> dict[str, Any]:
     means = {metric.name: measured.estimate(metric.name) for metric in METRICS}
     return {
-        **asdict(measured.cell),
+        **to_builtins(measured.cell),
         "name": measured.cell.name,
         "marks": marks,
         "figures": {

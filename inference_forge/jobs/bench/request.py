@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, BinaryIO, Final
+
+from msgspec import Struct, field
 
 from inference_forge.app.job import new_run_id
 from inference_forge.app.notices import Notices
@@ -37,8 +38,7 @@ MAX_REPETITIONS: Final = 100
 _MAX_DIGITS: Final = 9
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class BenchRequest:
+class BenchRequest(Struct, frozen=True, kw_only=True):
     """What is measured.
 
     Attributes:
@@ -94,8 +94,7 @@ class BenchRequest:
             raise SettingsError("standard input (-) can be read only once: name a file for --gold")
 
 
-@dataclass(frozen=True, slots=True)
-class BenchJob:
+class BenchJob(Struct, frozen=True):
     """Everything a bench takes from outside.
 
     Attributes:

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Final
+
+from msgspec import Struct
+from msgspec.structs import replace
 
 from inference_forge.app.answering import LOCAL, SIMULATED, Answering, open_answering
 from inference_forge.app.budget import open_budget
@@ -31,8 +33,7 @@ EMBEDDED: Final = "latency=120ms,jitter=0.3,ttft=40ms,token-time=2ms,max-concurr
 bears two dozen requests at once."""
 
 
-@dataclass(frozen=True, slots=True)
-class Subject:
+class Subject(Struct, frozen=True):
     """Everything that is decided before anything is sent.
 
     Attributes:
@@ -81,7 +82,7 @@ def open_subject(job: BenchJob) -> Subject:
     loaded = _with_own(job)
     request, usual = job.request, loaded.settings
     # Connections are kept for as many requests as the widest cell has in flight.
-    wide = replace(usual, concurrency=widest(request, usual.concurrency))
+    wide = usual.changed(concurrency=widest(request, usual.concurrency))
     loaded = replace(loaded, settings=wide)
     taxonomy = load_asked(usual).taxonomy
     heard = (job.notices.note, job.notices.warn)
@@ -90,7 +91,7 @@ def open_subject(job: BenchJob) -> Subject:
     answering = {}
     for model in request.models or (usual.model,):
         for is_streamed in sorted(ways):
-            chosen = replace(loaded, settings=replace(wide, model=model, stream=is_streamed))
+            chosen = replace(loaded, settings=wide.changed(model=model, stream=is_streamed))
             opened = open_answering(chosen, taxonomy, job.environ, *heard, keys)
             answering[opened.provider.model, is_streamed] = opened
     models = list(dict.fromkeys(name for name, _ in answering))
@@ -118,11 +119,10 @@ def _with_own(job: BenchJob) -> Loaded:
                 "there is nothing to measure about the built-in baseline, which sends no requests: "
                 "name who is to answer with --provider, or --provider simulated to try it out"
             )
-        settings = replace(settings, provider=SIMULATED)
+        settings = settings.changed(provider=SIMULATED)
     if settings.provider == SIMULATED and settings.simulation is None:
-        settings = replace(settings, simulation=EMBEDDED)
-    settings = replace(
-        settings,
+        settings = settings.changed(simulation=EMBEDDED)
+    settings = settings.changed(
         output=None,
         failures=None,
         sample=None,

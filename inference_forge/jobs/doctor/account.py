@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Final
 
 import anyio
+from msgspec import Struct
+from msgspec.structs import replace
 
 from inference_forge.adapters.http.client import build_client, environment_proxy, parse_base_url
 from inference_forge.adapters.providers.presets import find_preset
@@ -35,8 +36,7 @@ _ANY_MODEL: Final = "any"
 _LOOPBACK: Final = ("localhost", "127.0.0.1", "::1")
 
 
-@dataclass(frozen=True, slots=True)
-class Account:
+class Account(Struct, frozen=True):
     """Everything that a call needs.
 
     Attributes:
@@ -61,8 +61,7 @@ class Account:
         return shown_server(parse_base_url(self.base_url))
 
 
-@dataclass(frozen=True, slots=True)
-class AccountCheck:
+class AccountCheck(Struct, frozen=True):
     """What was found, and the accounts when they are fit to be tried."""
 
     findings: tuple[Finding, ...]
@@ -234,7 +233,7 @@ def _check_key(
     """Return what a run would object to in the key: missing, malformed, or bound elsewhere."""
     model = loaded.settings.model or preset.default_model or _ANY_MODEL
     # Whether the model may be asked was looked at before.
-    as_chosen = replace(loaded, settings=replace(loaded.settings, model=model), allowed=())
+    as_chosen = replace(loaded, settings=loaded.settings.changed(model=model), allowed=())
     try:
         answering = open_answering(as_chosen, taxonomy, keys.environ, keys=keys)
     except SettingsError as error:

@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from typing import TYPE_CHECKING, Final
 
 import anyio
 import httpx
+from msgspec import Struct
 
 from inference_forge.adapters.http.client import Timeouts, build_client
 from inference_forge.adapters.http.exchange import exchange
@@ -48,8 +48,7 @@ _REQUEST: Final = ModelRequest(
 )
 
 
-@dataclass(frozen=True, slots=True)
-class Call:
+class Call(Struct, frozen=True):
     """What came of one call.
 
     Attributes:

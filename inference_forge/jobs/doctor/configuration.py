@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 from collections import defaultdict
-from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
+
+from msgspec import Struct
 
 from inference_forge.adapters.providers.presets import load_presets
 from inference_forge.app.places import user_places
@@ -25,8 +26,7 @@ if TYPE_CHECKING:
 _PREFIX = "FORGE_"
 
 
-@dataclass(frozen=True, slots=True)
-class Configuration:
+class Configuration(Struct, frozen=True):
     """What could be read.
 
     Attributes:

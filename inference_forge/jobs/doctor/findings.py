@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
 from enum import StrEnum
 from typing import TYPE_CHECKING, Final
+
+from msgspec import Struct
+from msgspec.structs import replace
 
 from inference_forge.core.terminal import safe_line
 from inference_forge.errors import CacheError, ProviderRefused, SettingsError, TryLater
@@ -29,8 +31,7 @@ class Status(StrEnum):
     FAIL = "fail"
 
 
-@dataclass(frozen=True, slots=True)
-class Finding:
+class Finding(Struct, frozen=True):
     """What one check found; texts are safe for a terminal.
 
     Attributes:
@@ -58,8 +59,7 @@ class Finding:
         return replace(self, found=rewrite(self.found), fix=rewrite(self.fix))
 
 
-@dataclass(frozen=True, slots=True)
-class Report:
+class Report(Struct, frozen=True):
     """Everything that was found.
 
     Attributes:

@@ -5,10 +5,11 @@ from __future__ import annotations
 import importlib.metadata
 import resource
 import ssl
-from dataclasses import dataclass
 from datetime import UTC, datetime
 from email.utils import parsedate_to_datetime
 from typing import TYPE_CHECKING, Final
+
+from msgspec import Struct
 
 from inference_forge.adapters.http.replies import H11Reader
 from inference_forge.adapters.http.stack import reader_of
@@ -32,8 +33,7 @@ MAX_SKEW_S: Final = 300.0
 """More than networks and servers explain; waits given as a date and --cache-ttl go by the clock."""
 
 
-@dataclass(frozen=True, slots=True)
-class Terminal:
+class Terminal(Struct, frozen=True):
     """Where output goes.
 
     Attributes:

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import re
-from dataclasses import dataclass
 from typing import TYPE_CHECKING, Final
+
+from msgspec import Struct
 
 from inference_forge.errors import FatalError, ProviderError, ThrottleError, TransientError
 from inference_forge.jobs.doctor.findings import LATER, REFUSED, fail, warn
@@ -13,8 +14,7 @@ if TYPE_CHECKING:
     from inference_forge.jobs.doctor.findings import Finding
 
 
-@dataclass(frozen=True, slots=True)
-class Advice:
+class Advice(Struct, frozen=True):
     """Under which name an error is reported, and what to do about it."""
 
     name: str

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field, replace
 from functools import partial
 from typing import TYPE_CHECKING, Any, Final
 
 import anyio
+from msgspec import Struct, field
+from msgspec.structs import replace
 
 from inference_forge.adapters.providers.presets import load_presets
 from inference_forge.app.answering import LOCAL
@@ -59,8 +60,7 @@ HOSTED_CHECKS: Final = (
 """What there is to be found out about a provider behind HTTP."""
 
 
-@dataclass(frozen=True, slots=True)
-class DoctorJob:
+class DoctorJob(Struct, frozen=True):
     """Everything `doctor` takes from outside.
 
     Attributes:

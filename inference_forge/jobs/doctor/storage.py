@@ -8,9 +8,10 @@ import re
 import shutil
 import stat
 import tempfile
-from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Final
+
+from msgspec import Struct
 
 from inference_forge.adapters.cache import stats
 from inference_forge.adapters.cache.files import CacheFiles, is_open_to_others
@@ -40,8 +41,7 @@ _PROBE_BYTES: Final = 4096  # a page: a full disk still takes an empty file
 _OCTAL: Final = re.compile(r"\\([0-7]{3})")
 
 
-@dataclass(frozen=True, slots=True)
-class Disk:
+class Disk(Struct, frozen=True):
     """What a directory lies on.
 
     Attributes:

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import os
-from dataclasses import dataclass
 from typing import TYPE_CHECKING
+
+from msgspec import Struct
 
 from inference_forge.app.places import STDIN
 from inference_forge.core.columns import columns_named, list_names, reads_like_text
@@ -24,8 +25,7 @@ _MANY = 50
 _NEARLY_ALL = 0.9
 
 
-@dataclass(frozen=True, slots=True)
-class ComparedField:
+class ComparedField(Struct, frozen=True):
     """One field.
 
     Attributes:
@@ -41,8 +41,7 @@ class ComparedField:
     gold_name: str
 
 
-@dataclass(frozen=True, slots=True)
-class ChosenFields:
+class ChosenFields(Struct, frozen=True):
     """The fields to compare.
 
     Attributes:

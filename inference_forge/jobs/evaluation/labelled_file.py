@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 import hashlib
-from dataclasses import replace
 from itertools import chain
 from pathlib import PurePath
 from typing import TYPE_CHECKING, Any
 
 import orjson
+from msgspec.structs import replace
 
 from inference_forge.adapters.sources import open_source
 from inference_forge.adapters.sources.containers import named_container

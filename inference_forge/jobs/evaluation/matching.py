@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 from collections import Counter
-from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Final
+
+from msgspec import Struct, field
 
 from inference_forge.core.evaluation_tally import (
     Codebook,
@@ -133,8 +134,7 @@ class Predicted:
         return found is not Lacking.MISSING or self._job.missing is CountAs.WRONG
 
 
-@dataclass(slots=True)
-class Matched:
+class Matched(Struct):
     """All rows of all files, counted.
 
     Attributes:

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
+
+from msgspec import Struct
+from msgspec.structs import replace
 
 from inference_forge.adapters.sources.csv_header import name_of_number
 from inference_forge.jobs.evaluation.failures import failures_beside
@@ -18,8 +20,7 @@ if TYPE_CHECKING:
     from inference_forge.jobs.evaluation.request import EvaluationJob
 
 
-@dataclass(frozen=True, slots=True)
-class Opened:
+class Opened(Struct, frozen=True):
     """The files of a job; failures are those of the results before them."""
 
     results: LabelledFile

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
 from enum import StrEnum
 from typing import TYPE_CHECKING
+
+from msgspec import Struct, field
 
 from inference_forge.core.taxonomy import BUILT_IN
 
@@ -39,8 +40,7 @@ class Figure(StrEnum):
     KAPPA = "kappa"
 
 
-@dataclass(frozen=True, slots=True)
-class Minimum:
+class Minimum(Struct, frozen=True):
     """What a figure must reach.
 
     Attributes:
@@ -54,8 +54,7 @@ class Minimum:
     field: str | None = None
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class EvaluationJob:
+class EvaluationJob(Struct, frozen=True, kw_only=True):
     """Everything that `eval` takes from outside.
 
     Attributes:

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from typing import TYPE_CHECKING
+
+from msgspec import Struct
 
 if TYPE_CHECKING:
     from inference_forge.core.evaluation import Share
@@ -15,8 +16,7 @@ CHECK_FAILED = 3
 """The exit code when a figure is below its minimum: finished, and not all is well."""
 
 
-@dataclass(slots=True)
-class Side:
+class Side(Struct):
     """What became of the rows of one file.
 
     Attributes:
@@ -40,8 +40,7 @@ class Side:
     alone: int = 0
 
 
-@dataclass(frozen=True, slots=True)
-class Results:
+class Results(Struct, frozen=True):
     """One results file, compared with the gold.
 
     Attributes:
@@ -63,8 +62,7 @@ class Results:
     all_right: Share | None
 
 
-@dataclass(frozen=True, slots=True)
-class Check:
+class Check(Struct, frozen=True):
     """A minimum, and whether it was reached; `value` is None when the figure is not defined."""
 
     minimum: Minimum
@@ -77,8 +75,7 @@ class Check:
         return self.value is not None and self.value >= self.minimum.value
 
 
-@dataclass(frozen=True, slots=True)
-class Evaluation:
+class Evaluation(Struct, frozen=True):
     """What was found.
 
     Attributes:

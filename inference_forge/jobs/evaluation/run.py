@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 from contextlib import ExitStack
-from dataclasses import replace
 from typing import TYPE_CHECKING
+
+from msgspec.structs import replace
 
 from inference_forge.app.places import STDIN
 from inference_forge.core.evaluation_report import FieldRows, all_right, compare_fields

@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import shlex
-from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Final
+
+from msgspec import Struct
+from msgspec.structs import replace
 
 from inference_forge.adapters.providers.credentials import ApiKey
 from inference_forge.adapters.providers.presets import load_presets, unknown_provider
@@ -27,8 +29,7 @@ MODEL_TO_CHOOSE: Final = "MODEL"
 """Stands in an example for a model that nobody can guess."""
 
 
-@dataclass(frozen=True, slots=True)
-class Listed:
+class Listed(Struct, frozen=True):
     """A provider as it is listed; texts are safe for a terminal.
 
     Attributes:
@@ -75,8 +76,7 @@ class Listed:
     example: str = ""
 
 
-@dataclass(frozen=True, slots=True)
-class ProvidersJob:
+class ProvidersJob(Struct, frozen=True):
     """What `providers` takes from outside.
 
     Attributes:
@@ -92,11 +92,10 @@ class ProvidersJob:
     environ: Mapping[str, str]
     names: Sequence[str] = ()
     is_checking: bool | None = None
-    transport: httpx.AsyncBaseTransport | None = field(default=None, repr=False)
+    transport: httpx.AsyncBaseTransport | None = None
 
 
-@dataclass(frozen=True, slots=True)
-class _Standing:
+class _Standing(Struct, frozen=True):
     """What is known without asking."""
 
     row: Listed

@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 import ipaddress
-from dataclasses import dataclass
 from functools import partial
 from http import HTTPStatus
 from typing import TYPE_CHECKING, Final
 
 import anyio
+from msgspec import Struct
 
 from inference_forge.adapters.http.client import Timeouts, build_client, parse_base_url
 from inference_forge.adapters.http.exchange import exchange
@@ -31,8 +31,7 @@ PROBE_TIMEOUT_S: Final = 2.0
 _LISTS_MODELS: Final = "models"
 
 
-@dataclass(frozen=True, slots=True)
-class Probed:
+class Probed(Struct, frozen=True):
     """What came of asking.
 
     Attributes:
@@ -48,8 +47,7 @@ class Probed:
     is_answering: bool = True
 
 
-@dataclass(frozen=True, slots=True)
-class Asked:
+class Asked(Struct, frozen=True):
     """Whom to ask, and with which key."""
 
     preset: Preset

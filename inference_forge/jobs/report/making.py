@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from typing import TYPE_CHECKING, BinaryIO
+
+from msgspec import Struct
 
 from inference_forge.adapters.event_lines import opened_lines
 from inference_forge.app.outlets import shown_settings
@@ -18,8 +19,7 @@ if TYPE_CHECKING:
     from inference_forge.observe.report.charts import Chart
 
 
-@dataclass(frozen=True, slots=True)
-class ReportJob:
+class ReportJob(Struct, frozen=True):
     """What is asked for.
 
     Attributes:
@@ -33,8 +33,7 @@ class ReportJob:
     stdin: BinaryIO | None = None
 
 
-@dataclass(frozen=True, slots=True)
-class Report:
+class Report(Struct, frozen=True):
     """A page, and the charts in it."""
 
     run_id: str

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from dataclasses import asdict, dataclass
 from typing import TYPE_CHECKING, Any, Final
+
+from msgspec import Struct, to_builtins
 
 from inference_forge.app.taxonomy_file import load_asked
 from inference_forge.core.prompt_cost import PromptCost, prompt_cost
@@ -17,8 +18,7 @@ RUNS: Final = (1_000, 1_000_000)
 """Sizes of runs whose cost is told: an afternoon's export, and years of it."""
 
 
-@dataclass(frozen=True, slots=True)
-class Checked:
+class Checked(Struct, frozen=True):
     """What was found.
 
     Attributes:
@@ -51,8 +51,8 @@ class Checked:
                 }
                 for field in self.taxonomy.fields
             ],
-            "notes": [asdict(note) for note in self.notes],
-            "prompt_tokens_per_ticket": asdict(self.cost),
+            "notes": [to_builtins(note) for note in self.notes],
+            "prompt_tokens_per_ticket": to_builtins(self.cost),
             "prompt_tokens_per_run": {str(rows): self.prompt_tokens(rows) for rows in RUNS},
         }
 

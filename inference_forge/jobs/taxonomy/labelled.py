@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 from collections import Counter
-from dataclasses import dataclass
 from typing import TYPE_CHECKING, BinaryIO, Final
+
+from msgspec import Struct
 
 from inference_forge.adapters.sources.source import EMPTY_TEXT
 from inference_forge.app.input_source import open_with
@@ -23,8 +24,7 @@ if TYPE_CHECKING:
 _BLOCK_ROWS: Final = 500
 
 
-@dataclass(frozen=True, slots=True)
-class LabelledFile:
+class LabelledFile(Struct, frozen=True):
     """What labelled tickets hold.
 
     Attributes:

@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import os
 import tomllib
-from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, BinaryIO, Final
+
+from msgspec import Struct
 
 from inference_forge.adapters.sinks.opening import check_place
 from inference_forge.adapters.sinks.targets import StreamTarget, is_device, open_target
@@ -35,8 +36,7 @@ RARE_BELOW: Final = 3
 _SHOWN: Final = 10
 
 
-@dataclass(frozen=True, slots=True)
-class MakeJob:
+class MakeJob(Struct, frozen=True):
     """What is to be made.
 
     Attributes:
@@ -62,8 +62,7 @@ class MakeJob:
     stdout: BinaryIO | None = None
 
 
-@dataclass(frozen=True, slots=True)
-class Made:
+class Made(Struct, frozen=True):
     """What was made.
 
     Attributes:

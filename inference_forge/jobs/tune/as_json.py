@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from dataclasses import asdict
 from typing import TYPE_CHECKING, Any
+
+from msgspec import to_builtins
 
 if TYPE_CHECKING:
     from inference_forge.core.evaluation import Share
@@ -38,8 +39,8 @@ def _row(row: Row) -> dict[str, Any]:
         "cost_per_1000_tickets": _money(row.cost_per_thousand),
         "seconds_per_1000_tickets": row.thousand_s,
         "agreement_with_single": row.agreement,
-        "excess": None if row.excess is None else asdict(row.excess),
-        "excess_by_field": {name: asdict(each) for name, each in row.excess_by_field.items()},
+        "excess": None if row.excess is None else to_builtins(row.excess),
+        "excess_by_field": {name: to_builtins(each) for name, each in row.excess_by_field.items()},
         "accuracy": None if row.right is None else _right(row.right),
         "failed": row.failed,
         "complete": row.is_complete,

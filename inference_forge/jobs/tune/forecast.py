@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
 from decimal import Decimal
 from typing import TYPE_CHECKING, Final
+
+from msgspec import Struct
 
 from inference_forge.app.expected_usage import packed_usages, single_usages
 from inference_forge.app.packing import Packing, open_packing
@@ -27,8 +28,7 @@ _GUESSED_IN_FLIGHT: Final = 16
 _SECONDS_PER_MINUTE: Final = 60.0
 
 
-@dataclass(frozen=True, slots=True)
-class Forecast:
+class Forecast(Struct, frozen=True):
     """About what a tune will cost; estimates but for the number of tickets.
 
     Attributes:
@@ -98,7 +98,7 @@ def _packed(subject: Subject, size: int) -> list[Usage]:
 
 def packing_of(subject: Subject, size: int) -> Packing:
     """Return how `size` tickets share a request."""
-    settings = replace(subject.settings, pack=True, pack_size=str(size))
+    settings = subject.settings.changed(pack=True, pack_size=str(size))
     packing = open_packing(settings, subject.taxonomy)
     if packing is None:
         raise ValueError("packing is switched on")

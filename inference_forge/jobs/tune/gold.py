@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 from collections import Counter
-from dataclasses import dataclass
 from typing import TYPE_CHECKING, Final
+
+from msgspec import Struct
 
 from inference_forge.app.places import STDIN
 from inference_forge.core.columns import list_names
@@ -35,8 +36,7 @@ _FEW: Final = 30
 _SHOWN: Final = 5
 
 
-@dataclass(frozen=True, slots=True)
-class Gold:
+class Gold(Struct, frozen=True):
     """The right labels of sampled tickets.
 
     Attributes:
@@ -48,8 +48,7 @@ class Gold:
     cells: Mapping[int, Cells]
 
 
-@dataclass(frozen=True, slots=True)
-class Right:
+class Right(Struct, frozen=True):
     """How many answers are right; a ticket that failed is not.
 
     Attributes:

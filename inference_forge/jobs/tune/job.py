@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, BinaryIO, Final
+
+from msgspec import Struct, field
 
 from inference_forge.app.job import new_run_id
 from inference_forge.app.notices import Notices
@@ -29,8 +30,7 @@ any disagreement."""
 DEFAULT_TOLERANCE: Final = 0.02
 
 
-@dataclass(frozen=True, slots=True)
-class TuneJob:
+class TuneJob(Struct, frozen=True):
     """Everything `tune` takes from outside.
 
     Attributes:

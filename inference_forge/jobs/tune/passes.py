@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import random
-from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING
 
 import anyio
+from msgspec import Struct, field
+from msgspec.structs import replace
 
 from inference_forge.app.answering import Choice
 from inference_forge.app.wiring import Parts, build_pipeline
@@ -31,8 +32,7 @@ _GIVEN_UP = "packing_given_up"
 _ANSWERED = frozenset({"ok", "answer"})
 
 
-@dataclass(frozen=True, slots=True)
-class PassPlan:
+class PassPlan(Struct, frozen=True):
     """What is asked in a pass.
 
     Attributes:
@@ -48,8 +48,7 @@ class PassPlan:
     leases: Leases | None = None
 
 
-@dataclass(slots=True)
-class Seen:
+class Seen(Struct):
     """What the requests of a pass were like; an observer.
 
     Attributes:
@@ -82,8 +81,7 @@ class Seen:
                 pass
 
 
-@dataclass(frozen=True, slots=True)
-class Pass:
+class Pass(Struct, frozen=True):
     """What came of a pass.
 
     Attributes:
@@ -138,8 +136,7 @@ class _Recording:
         """Do nothing: the next pass asks the same provider."""
 
 
-@dataclass(slots=True)
-class PassRunner:
+class PassRunner(Struct):
     """Runs passes one after another, each through a pipeline of its own.
 
     Attributes:

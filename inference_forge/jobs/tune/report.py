@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field, replace
 from decimal import Decimal
 from typing import TYPE_CHECKING
+
+from msgspec import Struct, field
+from msgspec.structs import replace
 
 from inference_forge.app.wiring import pacing_limits
 from inference_forge.core.tuning.bootstrap import (
@@ -34,8 +36,7 @@ if TYPE_CHECKING:
     from inference_forge.jobs.tune.subject import Subject
 
 
-@dataclass(frozen=True, slots=True)
-class Row:
+class Row(Struct, frozen=True):
     """Figures of one size.
 
     Attributes:
@@ -75,8 +76,7 @@ class Row:
     right: Right | None = None
 
 
-@dataclass(frozen=True, slots=True)
-class TuneReport:
+class TuneReport(Struct, frozen=True):
     """All that a tune found out.
 
     Attributes:

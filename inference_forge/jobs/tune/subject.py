@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
+
+from msgspec import Struct
+from msgspec.structs import replace
 
 from inference_forge.app.answering import LOCAL, Answering, open_answering
 from inference_forge.app.budget import open_budget
@@ -27,8 +29,7 @@ if TYPE_CHECKING:
 _BLOCK_ROWS = 500
 
 
-@dataclass(frozen=True, slots=True)
-class Subject:
+class Subject(Struct, frozen=True):
     """Everything that is decided before anything is sent.
 
     Attributes:
@@ -92,8 +93,7 @@ def open_subject(job: TuneJob) -> Subject:
 
 def _own(job: TuneJob) -> Settings:
     """Return the settings without what concerns results, samples and packs."""
-    return replace(
-        job.loaded.settings,
+    return job.loaded.settings.changed(
         output=None,
         failures=None,
         sample=None,

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from typing import TYPE_CHECKING, Final
+
+from msgspec import Struct
 
 from inference_forge.core.charts.bars import Bar, bar_chart, parts_chart
 from inference_forge.core.charts.frame import count_axis, latency_axis
@@ -37,8 +38,7 @@ _MEANINGS: Final = (
 _CODE_COLOURS: Final = {"low": "green", "medium": "sky", "high": "amber", "critical": "red"}
 
 
-@dataclass(frozen=True, slots=True)
-class Chart:
+class Chart(Struct, frozen=True):
     """A chart.
 
     Attributes:

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Final
+
+from msgspec import Struct, field
 
 from inference_forge.core.quantiles import Quantiles
 from inference_forge.observe.report.reading import count, maybe_number, number, text
@@ -16,8 +17,7 @@ _GOOD: Final = frozenset({"ok", "answer", "way"})
 """The server answered: it is the answer, or the request, that was no good."""
 
 
-@dataclass(slots=True)
-class Moment:
+class Moment(Struct):
     """What happened in a stretch of time; the last value of what changes, None if there is none."""
 
     answered: int = 0

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Final
+
+from msgspec import Struct, field
 
 from inference_forge.observe.report.course import Course
 from inference_forge.observe.report.reading import (
@@ -33,8 +34,7 @@ MAX_INPUTS: Final = 200
 MAX_WARNINGS: Final = 50
 
 
-@dataclass(slots=True)
-class Input:
+class Input(Struct):
     """One input of the run; `totals` are its figures once it ended."""
 
     number: int
@@ -51,8 +51,7 @@ class Input:
     cost: Amounts = field(default_factory=dict)
 
 
-@dataclass(frozen=True, slots=True)
-class Told:
+class Told(Struct, frozen=True):
     """A warning that stderr was told, or a note; the message is None where it could quote."""
 
     code: str

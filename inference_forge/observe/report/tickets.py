@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import heapq
-from dataclasses import dataclass
 from typing import TYPE_CHECKING, Final
+
+from msgspec import Struct
 
 from inference_forge.observe.report.reading import (
     MAX_NAMES,
@@ -27,8 +28,7 @@ MAX_SLOWEST: Final = 10
 MAX_FIELDS: Final = 20
 
 
-@dataclass(frozen=True, slots=True)
-class Seen:
+class Seen(Struct, frozen=True):
     """A ticket.
 
     Attributes:

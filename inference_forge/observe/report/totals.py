@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
 from decimal import Decimal
 from typing import TYPE_CHECKING, Any, Final
+
+from msgspec import Struct, field
 
 from inference_forge.core.wording import money
 from inference_forge.observe.report.reading import (
@@ -32,16 +33,14 @@ _BY_NAME: Final = ("failures", "calls", "endpoints", "by_complexity")
 Amounts = dict[str, Decimal]
 
 
-@dataclass(slots=True)
-class Saved:
+class Saved(Struct):
     """Tokens and money that were not spent, an estimate."""
 
     tokens: int = 0
     cost: Amounts = field(default_factory=dict)
 
 
-@dataclass(slots=True)
-class Totals:
+class Totals(Struct):
     """Figures as `schema.Stats` has them; quantiles are in seconds, None for unknown."""
 
     rows: int = 0

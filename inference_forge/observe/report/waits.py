@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from itertools import pairwise
 from typing import TYPE_CHECKING, Final
+
+from msgspec import Struct
 
 from inference_forge.core.wording import duration
 from inference_forge.observe.report.reading import maybe_text, number, text
@@ -23,8 +24,7 @@ THROTTLE: Final = "throttle"
 WAKING: Final = "waking"
 
 
-@dataclass(frozen=True, slots=True)
-class Wait:
+class Wait(Struct, frozen=True):
     """A stretch of waiting.
 
     Attributes:

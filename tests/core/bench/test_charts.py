@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 import pytest
+from msgspec.structs import replace
 
 from inference_forge.core.bench.cells import METRICS, Cell, Measured, Shape
 from inference_forge.core.bench.charts import charts

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
+from msgspec.structs import replace
 
 from inference_forge.core.packing.codes import CodeBook
 from inference_forge.core.taxonomy import BUILT_IN, Field, FieldKind, Label, Taxonomy

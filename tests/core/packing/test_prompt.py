@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 import random
-from dataclasses import replace
 
 import pytest
+from msgspec.structs import replace
 
 from inference_forge.core.packing.codes import CodeBook
 from inference_forge.core.packing.prompt import (

@@ -151,7 +151,7 @@ def test_a_text_that_means_nothing_is_refused(text: str, says: str) -> None:
 
 def test_every_field_can_be_said() -> None:
     """A field without a name in the text could not be set by a user."""
-    assert {option.field for option in OPTIONS} == set(SimulationPlan.__dataclass_fields__)
+    assert {option.field for option in OPTIONS} == set(SimulationPlan.__struct_fields__)
     assert len({option.name for option in OPTIONS}) == len(OPTIONS)
     defaults = SimulationPlan()
     assert all(option.default == getattr(defaults, option.field) for option in OPTIONS)
