@@ -163,7 +163,7 @@ def test_rows_kept_from_before_change_no_score(monkeypatch: pytest.MonkeyPatch) 
     monkeypatch.setattr("inference_forge.adapters.local.scorer._MAX_KEPT", 1)
     model = shipped()
     fresh = Scorer(model.scorer._weights, 9, model.lexicon)
-    small = Head(CATEGORIES, fresh)
+    small = Head(CATEGORIES, lambda: fresh)
     texts = ["the invoice is wrong", "screen broken", "the invoice is wrong"]
     first, _, again = (fresh.scores(features_of(text, model.lexicon)) for text in texts)
     assert first == again == model.scorer.scores(features_of(texts[0], model.lexicon))

@@ -115,7 +115,7 @@ def test_the_script_writes_the_file_beside_itself(
 
 
 def test_answering_needs_neither_the_trainer_nor_the_corpus() -> None:
-    """Start-up reads one file."""
+    """Start-up reads one file; made of it is the model when the first text comes."""
     code = (
         "import sys\n"
         "from inference_forge.adapters.local import LocalModel\n"
@@ -124,7 +124,11 @@ def test_answering_needs_neither_the_trainer_nor_the_corpus() -> None:
         "opened = []\n"
         "real = pathlib.Path.read_bytes\n"
         "pathlib.Path.read_bytes = lambda path: opened.append(path.name) or real(path)\n"
-        "LocalModel.from_taxonomy(BUILT_IN).answer('text')\n"
+        "model = LocalModel.from_taxonomy(BUILT_IN)\n"
+        "assert opened == ['weights.json'], opened\n"
+        "from inference_forge.adapters.local.shipped import shipped\n"
+        "assert shipped.cache_info().currsize == 0\n"
+        "model.answer('text'), model.answer('another')\n"
         "assert opened == ['weights.json'], opened\n"
         "assert 'inference_forge.adapters.local.train' not in sys.modules\n"
     )

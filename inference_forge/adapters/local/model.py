@@ -12,14 +12,14 @@ from inference_forge.adapters.local.corpus import CATEGORIES, PRIORITIES
 from inference_forge.adapters.local.features import features_of
 from inference_forge.adapters.local.learn import learn
 from inference_forge.adapters.local.scorer import Scorer
-from inference_forge.adapters.local.shipped import shipped
+from inference_forge.adapters.local.shipped import shipped, shipped_revision, shipped_scorer
 from inference_forge.core.summary import REVISION as SUMMARY_REVISION
 from inference_forge.core.summary import extract_summary, summarise
 from inference_forge.core.taxonomy import FieldKind
 from inference_forge.errors import TaxonomyError
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Callable, Sequence
 
     from inference_forge.core.taxonomy import Field, Taxonomy
 
@@ -29,12 +29,12 @@ class Head(Struct, frozen=True):
 
     Attributes:
         labels: what can be answered, in the order of the columns.
-        scorer: where the scores come from; heads may share one.
+        scorer: returns where the scores come from; heads may share one.
         first_column: where this head's columns begin.
     """
 
     labels: tuple[str, ...]
-    scorer: Scorer
+    scorer: Callable[[], Scorer]
     first_column: int = 0
 
     def best(self, scores: Sequence[float]) -> str:
@@ -64,7 +64,6 @@ class LocalModel:
     def __init__(self, heads: dict[str, Head], summaries: dict[str, int], revision: str) -> None:
         self._heads = heads
         self._summaries = summaries
-        self._lexicon = shipped().lexicon
         self.revision = revision
 
     @classmethod
@@ -99,14 +98,15 @@ class LocalModel:
 
     def answer(self, text: str) -> dict[str, str]:
         """Return field name -> value for `text`; reads at most 5,000 characters of it."""
-        features = features_of(text, self._lexicon)
+        features = features_of(text, shipped().lexicon)
         # The built-in category and priority share a scorer: score once for both.
         scored: dict[Scorer, list[float]] = {}
         values = {}
         for name, head in self._heads.items():
-            if head.scorer not in scored:
-                scored[head.scorer] = head.scorer.scores(features)
-            values[name] = head.best(scored[head.scorer])
+            scorer = head.scorer()
+            if scorer not in scored:
+                scored[scorer] = scorer.scores(features)
+            values[name] = head.best(scored[scorer])
         for name, max_words in self._summaries.items():
             values[name] = self._summary(text, values, max_words)
         return values
@@ -116,25 +116,25 @@ class LocalModel:
         if not self._heads:
             return extract_summary(text, max_words=max_words)
         name, head = next(iter(self._heads.items()))
-        label, lexicon = values[name], self._lexicon
+        label, lexicon, scorer = values[name], shipped().lexicon, head.scorer()
 
         def evidence(sentence: str) -> float:
             features = features_of(sentence, lexicon, with_shape=False)
-            return head.margin(head.scorer.scores(features), label)
+            return head.margin(scorer.scores(features), label)
 
         return summarise(text, evidence, max_words=max_words)
 
 
 def _head_for(field: Field) -> tuple[Head, str]:
     """Return the head for a field with labels, and the revision of what it knows."""
-    model = shipped()
+    revision = shipped_revision()
     if set(field.label_names) == set(CATEGORIES):
-        return Head(CATEGORIES, model.scorer), model.revision
+        return Head(CATEGORIES, shipped_scorer), revision
     if set(field.label_names) == set(PRIORITIES):
-        return Head(PRIORITIES, model.scorer, first_column=len(CATEGORIES)), model.revision
+        return Head(PRIORITIES, shipped_scorer, first_column=len(CATEGORIES)), revision
     examples = {label.name: label.examples for label in field.labels}
     descriptions = {label.name: label.description for label in field.labels}
-    weights = learn(examples, descriptions, field=field.name, lexicon=model.lexicon)
-    known = orjson.dumps([model.revision, list(examples.items()), list(descriptions.items())])
-    scorer = Scorer(weights, len(examples), model.lexicon)
-    return Head(tuple(examples), scorer), hashlib.sha256(known).hexdigest()
+    weights = learn(examples, descriptions, field=field.name, lexicon=shipped().lexicon)
+    known = orjson.dumps([revision, list(examples.items()), list(descriptions.items())])
+    scorer = Scorer(weights, len(examples), shipped().lexicon)
+    return Head(tuple(examples), lambda: scorer), hashlib.sha256(known).hexdigest()

@@ -28,24 +28,37 @@ class Shipped(Struct, frozen=True):
     Attributes:
         lexicon: the lexicon in the form that is quick to load.
         scorer: scores for `CATEGORIES`, then for `PRIORITIES`.
-        revision: hash of the file.
     """
 
     lexicon: Lexicon
     scorer: Scorer
-    revision: str
+
+
+@cache
+def shipped_revision() -> str:
+    """Return the hash of the file: all of it that a run needs whose answers are all cached."""
+    return hashlib.sha256(_stored()).hexdigest()
+
+
+def shipped_scorer() -> Scorer:
+    """Return the built-in model's scorer."""
+    return shipped().scorer
 
 
 @cache
 def shipped() -> Shipped:
-    """Return the built-in model; the file is read once per process."""
-    stored = Path(__file__).with_name(WEIGHTS_FILE).read_bytes()
-    document = orjson.loads(stored)
+    """Return the built-in model; made once per process, at the first text."""
+    document = orjson.loads(_stored())
+    _stored.cache_clear()
     terms: Mapping[str, Sequence[str]] = document["lexicon"]
     weights: Mapping[str, Sequence[float]] = document["weights"]
     lexicon = Lexicon(terms)
     return Shipped(
         lexicon=lexicon,
         scorer=Scorer(weights, COLUMNS, lexicon),
-        revision=hashlib.sha256(stored).hexdigest(),
     )
+
+
+@cache
+def _stored() -> bytes:
+    return Path(__file__).with_name(WEIGHTS_FILE).read_bytes()
