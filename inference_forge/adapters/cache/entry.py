@@ -6,10 +6,11 @@ defensive: whatever is not exactly that, another version's row included, is no e
 
 from __future__ import annotations
 
-from types import NoneType
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING, Annotated, Final, Literal
 
 import orjson
+from msgspec import DecodeError, Meta, Struct
+from msgspec.json import Decoder
 
 from inference_forge.models import CacheEntry, Usage
 
@@ -24,17 +25,25 @@ MAX_VALUE_BYTES: Final = 8 * 1024 * 1024
 control character in JSON, so a real answer stays below this, and a planted row cannot fill the
 memory."""
 
-# Exact types, because True is an int too.
-_SHAPES: Final = frozenset(
-    (int, str, values, str, stored_at, list, str)
-    for values in (dict, NoneType)
-    for stored_at in (float, int)
-)
-_TEXT_ONLY: Final = frozenset({str})
-_USAGE_SHAPE: Final = (int, int, int, int, bool)
-
 _MAX_TOKENS: Final = 2**63 - 1
 """The largest integer that JSON readers of 64 bits agree on."""
+
+_Count = Annotated[int, Meta(ge=0, le=_MAX_TOKENS)]
+
+
+class _StoredRow(Struct, frozen=True, array_like=True, forbid_unknown_fields=True):
+    """The array: what is not of these types, or longer or shorter, is refused."""
+
+    version: Literal[1]
+    raw: str
+    values: dict[str, str] | None
+    model: str
+    stored_at: float
+    usage: tuple[_Count, _Count, _Count, _Count, bool]
+    reasoning: str
+
+
+_DECODER: Final = Decoder(_StoredRow)
 
 
 def encode_entry(entry: CacheEntry) -> bytes:
@@ -58,20 +67,12 @@ def decode_entry(value: object) -> CacheEntry | None:
     if not isinstance(value, bytes) or len(value) > MAX_VALUE_BYTES:
         return None
     try:
-        fields = orjson.loads(value)
-    except orjson.JSONDecodeError:
+        row = _DECODER.decode(value)
+    except (DecodeError, UnicodeDecodeError):
         return None
-    if type(fields) is not list or tuple(map(type, fields)) not in _SHAPES:
-        return None
-    version, raw, values, model, stored_at, usage, reasoning = fields
-    if (
-        version != ENTRY_VERSION
-        or tuple(map(type, usage)) != _USAGE_SHAPE
-        or min(usage) < 0
-        or (values is not None and not _TEXT_ONLY.issuperset(map(type, values.values())))
-    ):
-        return None
-    return CacheEntry(raw, values, model, Usage(*usage), float(stored_at), reasoning)
+    return CacheEntry(
+        row.raw, row.values, row.model, Usage(*row.usage), row.stored_at, row.reasoning
+    )
 
 
 def _fields(entry: CacheEntry) -> tuple[object, ...]:
