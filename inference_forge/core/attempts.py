@@ -20,6 +20,11 @@ MAX_PROBES: Final = 12
 """Probes go to tickets that never failed, as long as there are any. A ticket that was the probe so
 often, over more than three minutes, is among the last, and fails rather than hold up the run."""
 
+SUSPECT_PROBES: Final = 3
+"""The same, with nothing answered in between, for a ticket that failed, and failed again after
+others had succeeded: it is more likely at fault than the provider, and several of its kind would
+else spend the time that an outage is waited for."""
+
 FINAL_ANSWERS: Final = frozenset({"refused", "filtered", "truncated"})
 """Answers that asking again would not change."""
 
@@ -81,6 +86,7 @@ class TicketAttempts:
         self._tries = 0
         self._retries = 0
         self._probes = 0
+        self._is_suspect = False
         self._was_repaired = False
 
     def begin(self, successes: int) -> None:
@@ -105,6 +111,7 @@ class TicketAttempts:
         """
         others_succeeded = successes > self._successes_seen
         self._successes_seen = successes
+        self._is_suspect |= others_succeeded and self._retries > 0
         self._retries += 1
         is_throttle = isinstance(error, ThrottleError)
         if not is_throttle and not is_probe:
@@ -114,8 +121,9 @@ class TicketAttempts:
             if self._spent >= self._max_attempts or self._tries >= MAX_TRIES:
                 return GiveUp(Failure(error.code, error.detail, max(self._spent, 1)))
         if is_probe and not is_throttle:
-            self._probes += 1
-            if self._probes >= MAX_PROBES and is_proven:
+            self._probes = 1 if others_succeeded else self._probes + 1
+            enough = SUSPECT_PROBES if self._is_suspect else MAX_PROBES
+            if self._probes >= enough and is_proven:
                 return GiveUp(Failure(error.code, error.detail, max(self._spent, 1)))
         return Retry(backoff_s(self._retries, self._uniform, error.wait_s), is_throttle)
 

@@ -10,6 +10,7 @@ from inference_forge.core.attempts import (
     FINAL_ANSWERS,
     MAX_PROBES,
     MAX_TRIES,
+    SUSPECT_PROBES,
     GiveUp,
     Repair,
     Retry,
@@ -163,3 +164,43 @@ def test_a_ticket_that_is_always_the_probe_gives_up_in_the_end() -> None:
         ]
         assert all(isinstance(step, Retry) for step in steps[:-1])
         assert isinstance(steps[-1], GiveUp) is ends
+
+
+def _probes_until_the_end(attempts: TicketAttempts, successes: int) -> int:
+    """Return how many probes in a row a ticket gets."""
+    for probes in range(1, 2 * MAX_PROBES):
+        step = attempts.after_error(RESET, successes=successes, is_probe=True, is_proven=True)
+        if isinstance(step, GiveUp):
+            return probes
+    pytest.fail("never given up")
+
+
+@pytest.mark.parametrize(
+    ("failures", "probes"),
+    [((1, 2), SUSPECT_PROBES), ((0, 1), SUSPECT_PROBES), ((1, 1), MAX_PROBES), ((1,), MAX_PROBES)],
+)
+def test_a_ticket_that_failed_again_after_others_succeeded_is_probed_less(
+    failures: tuple[int, ...], probes: int
+) -> None:
+    """The fault is likely its own; the numbers are successes before each failure."""
+    attempts = _attempts(3)
+    for successes in failures:
+        attempts.after_error(RESET, successes=successes, is_probe=False)
+    assert _probes_until_the_end(attempts, failures[-1]) == probes
+
+
+def test_a_probe_is_a_failure_too() -> None:
+    """The first of these is the second failure, behind an answer."""
+    attempts = _attempts(3)
+    attempts.after_error(RESET, successes=1, is_probe=False)
+    assert _probes_until_the_end(attempts, 2) == SUSPECT_PROBES
+
+
+def test_probes_between_which_others_succeeded_are_no_row() -> None:
+    """The provider comes and goes: that is not the ticket's fault."""
+    attempts = _attempts(3)
+    for successes in (1, 2):
+        attempts.after_error(RESET, successes=successes, is_probe=False)
+    for successes in range(3, 3 + 2 * SUSPECT_PROBES):
+        step = attempts.after_error(RESET, successes=successes, is_probe=True, is_proven=True)
+        assert isinstance(step, Retry)

@@ -29,8 +29,17 @@ async def test_healthy_tickets_behind_poisoned_ones_are_answered(concurrency: in
     rig = Rig(tickets(texts), ScriptedProvider(poisonous, 0.2), concurrency=concurrency)
     await rig.run()
     assert rig.control.reason is None
-    assert rig.classified == 104
-    assert rig.failures == {"server_error": 12}
+    assert (rig.classified, dict(rig.failures)) == (104, {"server_error": 12})
+
+
+async def test_poisoned_tickets_at_the_end_do_not_spend_the_outage_budget() -> None:
+    """Eight, each of which failed again after others had been answered: a few probes each."""
+    texts = [f"good {n}" for n in range(40)]
+    texts[10:10] = [f"poison {n}" for n in range(8)]
+    rig = Rig(tickets(texts), ScriptedProvider(poisonous, 0.2), concurrency=8)
+    await rig.run()
+    assert rig.control.reason is None
+    assert (rig.classified, dict(rig.failures)) == (40, {"server_error": 8})
 
 
 async def test_one_poisoned_ticket_left_alone_fails_in_the_end() -> None:
