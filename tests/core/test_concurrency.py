@@ -45,27 +45,59 @@ def test_starts_at_eight_or_the_cap(cap: int, start: int) -> None:
     assert ConcurrencyLimit(cap).limit == start
 
 
-def test_doubles_each_round_until_the_cap() -> None:
-    """8, 16, 32, 40 and no further; a round one answer short changes nothing."""
-    limit = ConcurrencyLimit(40)
-    for _ in range(7):
+def test_triples_each_round_until_the_cap() -> None:
+    """8, 24, 72, 80 and no further; every answer adds two."""
+    limit = ConcurrencyLimit(80)
+    for answers in range(1, 9):
         limit.on_success(8)
-    assert limit.limit == 8
-    limit.on_success(8)
-    assert limit.limit == 16
-    assert [_round(limit) for _ in range(3)] == [32, 40, 40]
-    assert repr(limit) == "<ConcurrencyLimit 40/40>"
+        assert limit.limit == 8 + 2 * answers
+    assert [_round(limit) for _ in range(3)] == [72, 80, 80]
+    assert repr(limit) == "<ConcurrencyLimit 80/80>"
 
 
-def test_grows_only_when_four_fifths_are_used() -> None:
-    """Answers with little in flight are no evidence."""
+def test_answers_that_come_at_once_count_each() -> None:
+    """No new try is sent between them, so ever fewer are in flight."""
+    limit = ConcurrencyLimit(100)
+    for in_flight in range(8, 0, -1):
+        limit.on_success(in_flight)
+    assert limit.limit == 24
+
+
+def test_grows_to_three_times_of_what_was_in_flight() -> None:
+    """Answers with little in flight are no evidence for more."""
     limit = ConcurrencyLimit(100)
     for _ in range(1000):
-        limit.on_success(6)
-    assert limit.limit == 8
-    for _ in range(8):
-        limit.on_success(7)
-    assert limit.limit == 16
+        limit.on_success(4)
+    assert limit.limit == 12
+    limit.on_success(5)
+    assert limit.limit == 14
+    for _ in range(1000):
+        limit.on_success(1)
+    assert limit.limit == 15
+
+
+def test_what_was_in_flight_before_a_throttle_is_no_evidence_after_it() -> None:
+    """It is counted anew on the way back up to where the limit was cut."""
+    limit = ConcurrencyLimit(100)
+    _round(limit)
+    for _ in range(100):
+        limit.on_throttle(1)
+    for _ in range(100):
+        limit.on_success(2)
+    assert limit.limit == 6
+
+
+def test_grows_after_a_throttle_only_when_four_fifths_are_used() -> None:
+    """Answers with little in flight are no evidence."""
+    limit = ConcurrencyLimit(100)
+    limit.on_throttle(1)
+    assert limit.limit == 6
+    for _ in range(1000):
+        limit.on_success(4)
+    assert limit.limit == 6
+    for _ in range(6):
+        limit.on_success(5)
+    assert limit.limit == 7
 
 
 def test_grows_by_a_twentieth_after_the_first_throttle_but_at_least_by_one() -> None:
@@ -86,11 +118,11 @@ def test_cuts_once_for_all_throttles_of_one_episode() -> None:
     """Tries that were in flight at the first throttle do not cut again, those after do."""
     limit = ConcurrencyLimit(32)
     _round(limit)
-    for in_flight in range(16, 0, -1):
+    for in_flight in range(24, 0, -1):
         limit.on_throttle(in_flight)
-        assert limit.limit == 12
-    limit.on_throttle(12)
-    assert limit.limit == 10
+        assert limit.limit == 19
+    limit.on_throttle(19)
+    assert limit.limit == 15
 
 
 @pytest.mark.parametrize("ending", ["success", "other"])
@@ -121,23 +153,23 @@ def test_a_throttle_begins_a_new_round() -> None:
     assert limit.limit == before
 
 
-@pytest.mark.parametrize("answers", [0, 1])
-def test_sustained_throttles_end_at_one(answers: int) -> None:
-    """The floor is one try in flight, with and without answers between them."""
+@pytest.mark.parametrize(("answers", "next_limit"), [(0, 3), (1, 2)])
+def test_sustained_throttles_end_at_one(answers: int, next_limit: int) -> None:
+    """The floor is one try in flight; a server that admitted some is approached more slowly."""
     limit = ConcurrencyLimit(10_000)
     for _ in range(100):
         limit.on_throttle(1)
         for _ in range(answers):
             limit.on_success(0)
     assert limit.limit == 1
-    assert _round(limit) == 2
+    assert _round(limit) == next_limit
 
 
 def test_a_server_that_refused_everything_said_nothing_about_the_number() -> None:
-    """When it admits again the limit doubles to where the first cut left it, and then creeps."""
+    """When it admits again the limit triples to where the first cut left it, and then creeps."""
     limit = ConcurrencyLimit(100)
-    assert [_round(limit) for _ in range(2)] == [16, 32]
+    assert [_round(limit) for _ in range(2)] == [24, 72]
     for _ in range(100):
         limit.on_throttle(1)
     assert limit.limit == 1
-    assert [_round(limit) for _ in range(6)] == [2, 4, 8, 16, 25, 26]
+    assert [_round(limit) for _ in range(6)] == [3, 9, 27, 57, 60, 63]

@@ -23,7 +23,7 @@ _GUESSED_TOKEN_S: Final = 0.01
 """For each token of an answer: hosted models write about a hundred a second."""
 
 _GUESSED_IN_FLIGHT: Final = 16
-"""A run starts with 8 and doubles what the provider bears."""
+"""A run starts with 8 and triples what the provider bears."""
 
 _SECONDS_PER_MINUTE: Final = 60.0
 
