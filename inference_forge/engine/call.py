@@ -107,7 +107,7 @@ class Caller:
 
     @property
     def room(self) -> int:
-        """Return how many more requests could be sent than already wait."""
+        """Return how many more tickets are wanted than already wait."""
         return self._lane.admission.room
 
     def announce_room(self) -> None:

@@ -70,6 +70,18 @@ async def test_five_failures_in_a_row_pause_dispatch() -> None:
     assert changes == [("closed", "open"), ("open", "half_open")]
 
 
+async def test_a_few_tickets_more_than_slots_are_wanted() -> None:
+    """One for each 16: who gets the next free slot is there before it is free."""
+    gate = Gate(concurrency=64)
+    assert gate.admission.room == 8
+    for _ in range(13):
+        gate.limit.on_success(12)
+    assert gate.limit.limit == 34
+    assert gate.admission.room == 36
+    await take(gate, 3)
+    assert gate.admission.room == 33
+
+
 async def test_one_probe_at_a_time_whoever_waits() -> None:
     """With 50 waiting, the second goes only when the first is back."""
     gate = await opened()
