@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import errno
 import fcntl
+import hashlib
 import subprocess
 import sys
+from collections import Counter
 from contextlib import contextmanager
 from typing import TYPE_CHECKING, NoReturn
 
@@ -99,19 +101,30 @@ def test_leases_given_back_can_be_taken_by_others(leases: FileLeases, tmp_path: 
         pass
 
 
-def test_the_file_is_private_and_stays_empty(leases: FileLeases, tmp_path: Path) -> None:
+def test_the_files_are_private_and_stay_empty(leases: FileLeases, tmp_path: Path) -> None:
     """The locks are the kernel's; nothing is written."""
     leases.take(KEYS)
     directory = tmp_path / "cache"
-    (file,) = directory.iterdir()
-    assert file.stat().st_size == 0
-    assert file.stat().st_mode & 0o777 == 0o600
+    files = [*directory.iterdir()]
+    assert len(files) == 16
+    assert {(file.stat().st_size, file.stat().st_mode & 0o777) for file in files} == {(0, 0o600)}
     assert directory.stat().st_mode & 0o777 == 0o700
+
+
+def test_leases_are_spread_over_the_files(
+    leases: FileLeases, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The kernel's search grows with the locks of one file."""
+    locked: Counter[int] = Counter()
+    monkeypatch.setattr(fcntl, "lockf", lambda file, *_: locked.update([file]))
+    leases.take([hashlib.sha256(bytes([number])).digest() for number in range(160)])
+    assert len(locked) == 16
+    assert max(locked.values()) < 30
 
 
 def test_a_planted_link_is_not_followed(tmp_path: Path) -> None:
     """Opening it would create or lock somebody's file."""
-    (tmp_path / "leases.lock").symlink_to(tmp_path / "target")
+    (tmp_path / "leases-7.lock").symlink_to(tmp_path / "target")
     with pytest.raises(OSError, match="symbolic links"):
         FileLeases(tmp_path, warn=fail)
     assert not (tmp_path / "target").exists()
@@ -132,4 +145,5 @@ def test_where_locks_do_not_work_everything_is_granted(
     assert leases.take(KEYS) == frozenset(KEYS)
     leases.release(KEYS)
     assert len(told) == 1
-    assert told[0].startswith(f"no_leases: {tmp_path / 'leases.lock'}: cannot be locked (No locks")
+    assert told[0].startswith(f"no_leases: {tmp_path / 'leases-'}")
+    assert ".lock: cannot be locked (No locks" in told[0]
