@@ -8,8 +8,9 @@ from typing import Final
 START: Final = 8
 RAMP: Final = 3.0
 """How much higher a round of answers takes the limit that nobody has refused yet. Doubling, as TCP
-does, costs a run of 20 s with 200 in flight 4 % of its time, tripling 2.5 %, and a hidden limit on
-the rate is met no later for it (`benchmarks/rate_limit.py`)."""
+does, costs a run of 20 s with 200 in flight 4 % of its time, tripling 2.5 %. Under a hidden limit
+on the rate a run takes as long with either; of one as low as 2/s a few more requests are refused
+(`benchmarks/rate_limit.py`)."""
 
 GROWTH_AFTER_THROTTLE: Final = 1.05
 DECREASE: Final = 0.8

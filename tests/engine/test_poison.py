@@ -42,6 +42,25 @@ async def test_poisoned_tickets_at_the_end_do_not_spend_the_outage_budget() -> N
     assert (rig.classified, dict(rig.failures)) == (40, {"server_error": 8})
 
 
+@pytest.mark.parametrize("down_s", [40.0, 90.0, 170.0])
+@pytest.mark.parametrize("count", [30, 100, 130])
+async def test_an_outage_at_the_end_is_no_ticket_s_fault(down_s: float, count: int) -> None:
+    """Answers to what was sent before it come in between its errors, which come at once."""
+    begins_s = 4.0
+
+    def is_out(asked: Asked) -> bool:
+        return begins_s <= asked.at_s < begins_s + down_s
+
+    provider = ScriptedProvider(
+        lambda asked: DOWN if is_out(asked) else label(),
+        lambda asked: 0.05 if is_out(asked) else 2.0 + asked.number % 7,
+    )
+    rig = Rig(tickets([f"good {n}" for n in range(count)]), provider)
+    await rig.run()
+    assert rig.control.reason is None
+    assert (rig.classified, dict(rig.failures)) == (count, {})
+
+
 async def test_one_poisoned_ticket_left_alone_fails_in_the_end() -> None:
     """The run ends, and its results are published."""
     rows = tickets([*(f"good {n}" for n in range(30)), "poison"])
