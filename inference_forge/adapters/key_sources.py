@@ -31,16 +31,19 @@ MAX_BYTES: Final = 65_536
 MAX_KEYS: Final = 64
 
 
-class RawKey(Struct, frozen=True):
-    """A key as it was found, not checked yet.
+class RawKey:
+    """A key as it was found, not checked yet; no value that shows what it holds.
 
-    Attributes:
+    Arguments:
         value: the key.
         place: where it stands, for messages.
     """
 
-    value: str
-    place: str
+    __slots__ = ("place", "value")
+
+    def __init__(self, value: str, place: str) -> None:
+        self.value = value
+        self.place = place
 
     def __repr__(self) -> str:
         """Show where it stands, not the key."""

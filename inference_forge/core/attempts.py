@@ -86,6 +86,7 @@ class TicketAttempts:
         self._tries = 0
         self._retries = 0
         self._probes = 0
+        self._has_failed = False
         self._is_suspect = False
         self._was_repaired = False
 
@@ -111,9 +112,11 @@ class TicketAttempts:
         """
         others_succeeded = successes > self._successes_seen
         self._successes_seen = successes
-        self._is_suspect |= others_succeeded and self._retries > 0
         self._retries += 1
         is_throttle = isinstance(error, ThrottleError)
+        if not is_throttle:
+            self._is_suspect |= others_succeeded and self._has_failed
+            self._has_failed = True
         if not is_throttle and not is_probe:
             self._tries += 1
             if others_succeeded:

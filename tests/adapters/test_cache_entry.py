@@ -85,6 +85,7 @@ def test_other_things_are_no_entry(value: object) -> None:
         (5, [1, 2, 3, 4]),
         (5, [1, 2, 3, 4, 5]),
         (5, [1, 2, 3, -4, False]),
+        (5, [1, 2, 3, 2**63, False]),
         (5, [1, 2, 3.0, 4, False]),
         (5, [True, 2, 3, 4, False]),
         (6, None),
@@ -95,6 +96,21 @@ def test_each_field_is_checked(position: int, junk: object) -> None:
     fields = orjson.loads(encode_entry(answer()))
     fields[position] = junk
     assert decode_entry(orjson.dumps(fields)) is None
+
+
+@pytest.mark.parametrize(
+    "row",
+    [
+        b'[1,"a",null,"m",1.0,[0,0,0,0,false],"","more"]',
+        b'[1,"a",null,"m",1.0,[0,0,0,0,false]]',
+        b'[1,"\xff",null,"m",1.0,[0,0,0,0,false],""]',
+        b'[1,"a",{"\xed\xa0\x80":"b"},"m",1.0,[0,0,0,0,false],""]',
+    ],
+)
+def test_rows_that_are_longer_shorter_or_no_text_are_no_entry(row: bytes) -> None:
+    """What nobody here wrote is not guessed at."""
+    assert decode_entry(b'[1,"a",null,"m",1.0,[0,0,0,0,false],""]') is not None
+    assert decode_entry(row) is None
 
 
 def test_whole_seconds_are_a_time() -> None:

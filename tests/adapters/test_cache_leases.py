@@ -9,6 +9,7 @@ import subprocess
 import sys
 from collections import Counter
 from contextlib import contextmanager
+from pathlib import Path
 from typing import TYPE_CHECKING, NoReturn
 
 import pytest
@@ -17,7 +18,6 @@ from inference_forge.adapters.cache import FileLeases
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
-    from pathlib import Path
 
 KEYS = [bytes([number]) * 32 for number in range(4)]
 
@@ -125,8 +125,10 @@ def test_leases_are_spread_over_the_files(
 def test_a_planted_link_is_not_followed(tmp_path: Path) -> None:
     """Opening it would create or lock somebody's file."""
     (tmp_path / "leases-7.lock").symlink_to(tmp_path / "target")
+    before = len([*Path("/dev/fd").iterdir()])
     with pytest.raises(OSError, match="symbolic links"):
         FileLeases(tmp_path, warn=fail)
+    assert len([*Path("/dev/fd").iterdir()]) == before
     assert not (tmp_path / "target").exists()
 
 

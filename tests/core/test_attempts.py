@@ -189,6 +189,17 @@ def test_a_ticket_that_failed_again_after_others_succeeded_is_probed_less(
     assert _probes_until_the_end(attempts, failures[-1]) == probes
 
 
+def test_a_throttle_makes_no_ticket_suspect() -> None:
+    """It says nothing about the ticket, so the first failure after it is the first."""
+    attempts = _attempts(3)
+    attempts.after_error(THROTTLE, successes=1, is_probe=False)
+    assert _probes_until_the_end(attempts, 9) == MAX_PROBES
+    attempts = _attempts(3)
+    attempts.after_error(RESET, successes=1, is_probe=False)
+    attempts.after_error(THROTTLE, successes=2, is_probe=False)
+    assert _probes_until_the_end(attempts, 2) == MAX_PROBES
+
+
 def test_a_probe_is_a_failure_too() -> None:
     """The first of these is the second failure, behind an answer."""
     attempts = _attempts(3)
