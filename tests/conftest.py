@@ -14,8 +14,9 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
 
 # One commit gives one result, on a slow machine too. `pytest --hypothesis-profile=explore` looks
-# for what nobody has thought of, with other examples in each run.
+# for what nobody has thought of, with other examples in each run; "few" is for measuring coverage.
 settings.register_profile("same", deadline=None, derandomize=True)
+settings.register_profile("few", deadline=None, derandomize=True, max_examples=20)
 settings.register_profile("explore", deadline=None, max_examples=1000)
 settings.load_profile("same")
 
