@@ -34,7 +34,7 @@ _Count = Annotated[int, Meta(ge=0, le=_MAX_TOKENS)]
 class _StoredRow(Struct, frozen=True, array_like=True, forbid_unknown_fields=True):
     """The array: what is not of these types, or longer or shorter, is refused."""
 
-    version: Literal[1]
+    version: Literal[1]  # ENTRY_VERSION, which a type cannot name
     raw: str
     values: dict[str, str] | None
     model: str
