@@ -11,6 +11,7 @@ import sqlite3
 from itertools import accumulate, pairwise
 from typing import TYPE_CHECKING, Final, NamedTuple, Protocol
 
+from inference_forge.adapters.cache.ahead import MIN_ROWS, ReadAhead
 from inference_forge.adapters.cache.disk import KEY_BYTES
 from inference_forge.adapters.cache.entry import MAX_VALUE_BYTES
 from inference_forge.adapters.cache.trouble import translated
@@ -39,8 +40,16 @@ _UPSERT: Final = (
 # A block comes in one row, put end to end. Python's driver gives the interpreter up for every row
 # and asks for it again, which next to a thread that reads takes up to 5 ms each time
 # (`sys.getswitchinterval`); like this the disk is read while others work.
-_AS_ONE_ROW: Final = (
-    "SELECT group_concat(key, ''), group_concat(length(value)), group_concat(value, '') "
+_COLUMNS: Final = (
+    "group_concat(key, ''), group_concat(length(value)), group_concat(value, ''),"
+    " group_concat(rowid)"
+)
+
+# What is read before anybody asks is bounded: rows with longer values are only read by key.
+_MAX_BYTES_AHEAD: Final = 16 * 1024
+_IN_RANGE: Final = (
+    f"typeof(key) = 'blob' AND length(key) = {KEY_BYTES} AND length(value) <= {_MAX_BYTES_AHEAD}"
+    " AND rowid BETWEEN ? AND ?"
 )
 
 _HURRY_S: Final = 0.1
@@ -85,25 +94,16 @@ class BlockTable:
         self._database = database
         self._timeout_s = timeout_s
         self._wait_s = timeout_s
+        self._ahead = ReadAhead(self._read_range)
+        self._version = 0
 
     def read(self, keys: Sequence[bytes]) -> Mapping[bytes, bytes]:
         """Return the values stored for `keys`; others are left out."""
-        where = f"FROM Cache WHERE {IS_OURS} AND key IN ({','.join('?' * len(keys))})"
         with translated(self._database):
-            try:
-                ((found, lengths, values),) = self._connection.execute(_AS_ONE_ROW + where, keys)
-            except sqlite3.DataError:
-                # More than SQLite puts into one value (a gigabyte): answers as long as books.
-                return dict(self._connection.execute("SELECT key, value " + where, keys).fetchall())
-        if not found:
-            return {}
-        ends = accumulate(map(int, lengths.split(b",")), initial=0)
-        return {
-            found[place : place + KEY_BYTES]: values[begin:end]
-            for place, (begin, end) in zip(
-                range(0, len(found), KEY_BYTES), pairwise(ends), strict=True
-            )
-        }
+            self._follow_other_writers()
+            found = self._ahead.take(keys)
+            missing = [key for key in keys if key not in found] if found else keys
+            return found | self._read_by_key(missing) if missing else found
 
     def write(self, rows: Sequence[StoredRow]) -> None:
         """Commit all `rows` in one transaction, or none."""
@@ -115,13 +115,57 @@ class BlockTable:
                 raise
             with self._connection:
                 self._connection.executemany(_UPSERT, rows)
+            self._ahead.forget(row.key for row in rows)
             self._wait(self._timeout_s)
 
     def close(self) -> None:
         """Close the connection."""
         self._connection.close()
 
+    def _read_by_key(self, keys: Sequence[bytes]) -> dict[bytes, bytes]:
+        where = f"key IN ({','.join('?' * len(keys))})"
+        try:
+            rows, places = self._read_as_one(where, keys)
+        except sqlite3.DataError:
+            # More than SQLite puts into one value (a gigabyte): answers as long as books.
+            return dict(self._connection.execute(_select("key, value", where), keys).fetchall())
+        if len(rows) >= MIN_ROWS:
+            self._ahead.note(map(int, places.split(b",")))
+        return rows
+
+    def _read_range(self, first: int, last: int) -> dict[bytes, bytes]:
+        return self._read_as_one(_IN_RANGE, (first, last))[0]
+
+    def _read_as_one(
+        self, where: str, values: Sequence[bytes | int]
+    ) -> tuple[dict[bytes, bytes], bytes]:
+        """Return rows by key, and their places with commas between them."""
+        statement = _select(_COLUMNS, where)
+        ((found, lengths, texts, places),) = self._connection.execute(statement, values)
+        if not found:
+            return {}, b""
+        ends = accumulate(map(int, lengths.split(b",")), initial=0)
+        rows = {
+            found[place : place + KEY_BYTES]: texts[begin:end]
+            for place, (begin, end) in zip(
+                range(0, len(found), KEY_BYTES), pairwise(ends), strict=True
+            )
+        }
+        return rows, places
+
+    def _follow_other_writers(self) -> None:
+        """Read nothing from memory that another connection may have replaced or deleted."""
+        ((version,),) = self._connection.execute("PRAGMA data_version").fetchall()
+        if version != self._version:
+            self._version = version
+            self._ahead.forget_all()
+
     def _wait(self, wait_s: float) -> None:
         if wait_s != self._wait_s:
             self._wait_s = wait_s
             self._connection.execute(f"PRAGMA busy_timeout = {int(wait_s * 1000)}").fetchall()
+
+
+def _select(columns: str, where: str) -> str:
+    """Return the statement that reads columns of our rows."""
+    return f"SELECT {columns} FROM Cache WHERE {IS_OURS} AND {where}"  # noqa: S608 - no input
