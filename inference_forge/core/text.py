@@ -26,7 +26,7 @@ def normalise(text: str) -> str:
         text = unicodedata.normalize("NFC", text)
     # Most texts are clean already, which is told in a third of the time: the only white space
     # that is printable is the space.
-    if text.isprintable() and "  " not in text and text[:1] != " " != text[-1:]:
+    if text.isprintable() and "  " not in text and text.strip() == text:
         return text
     text = " ".join(text.split())
     if text and not text[0].isprintable() and not any(map(_is_visible, text)):

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from itertools import repeat
 from typing import TYPE_CHECKING
 
 from msgspec import Struct
@@ -87,22 +86,19 @@ class Lookup:
         tickets = [row for row in rows if isinstance(row, Ticket)]
         keys = [self._fingerprinter.of(ticket.text, ticket.tenant) for ticket in tickets]
         hits = self._hits(keys)
-        others = self._fallback_keys(tickets)
+        others: Sequence[bytes | None] = self._fallback_keys(tickets)
         if others:
-            missed = [other for key, other in zip(keys, others, strict=True) if key not in hits]
+            missed = [other for other in others if other is not None]
+            missed = [other for key, other in zip(keys, missed, strict=True) if key not in hits]
             hits |= self._hits(missed)
-        known = [
-            KnownTicket(
-                ticket,
-                key,
-                complexity_of_normalised(ticket.own_text),
-                hits.get(key) or hits.get(other),
-                other,
-            )
-            for ticket, key, other in zip(
-                tickets, keys, others or repeat(None, len(keys)), strict=True
-            )
-        ]
+            found = [
+                hits.get(key) or hits.get(other) for key, other in zip(keys, others, strict=True)
+            ]
+        else:
+            others = [None] * len(keys)
+            found = [*map(hits.get, keys)]
+        amounts = [complexity_of_normalised(ticket.own_text) for ticket in tickets]
+        known = [*map(KnownTicket, tickets, keys, amounts, found, others)]
         if len(known) == len(rows):
             return [*known]
         rest = iter(known)
@@ -130,8 +126,12 @@ class Lookup:
         except CacheError as error:
             self._warn("cache_unreadable", f"{error}; going on without cached answers")
             return {}
-        found = ((key, self._hit(entry)) for key, entry in entries.items())
-        return {key: hit for key, hit in found if hit is not None}
+        hits: dict[bytes | None, Classification] = {}
+        for key, entry in entries.items():
+            hit = self._hit(entry)
+            if hit is not None:
+                hits[key] = hit
+        return hits
 
     def _hit(self, entry: CacheEntry) -> Classification | None:
         if entry.stored_at < self._not_before:

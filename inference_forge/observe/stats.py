@@ -13,7 +13,7 @@ from inference_forge.models import Classification, Complexity
 from inference_forge.observe.history import Counts, counts_of
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Mapping, Sequence
+    from collections.abc import Iterable, Sequence
 
     from inference_forge.core.savings import Savings, Spared
     from inference_forge.core.taxonomy import Taxonomy
@@ -38,17 +38,16 @@ class LabelCounts:
     def on_event(self, event: Event) -> None:
         """Count the rows of a block."""
         if isinstance(event, RowsResolved):
-            for row in event.rows:
-                if isinstance(row.outcome, Classification):
-                    self._count(row.outcome.values)
+            answers = [
+                row.outcome.values for row in event.rows if isinstance(row.outcome, Classification)
+            ]
+            for name, counts in self._counts.items():
+                self._count([values.get(name, "") for values in answers], counts)
 
-    def _count(self, values: Mapping[str, str]) -> None:
-        for name, counts in self._counts.items():
-            value = values.get(name, "")
-            if SEPARATOR in value:
-                counts.update(value.split(SEPARATOR))
-            elif value:
-                counts[value] += 1
+    def _count(self, values: Iterable[str], counts: Counter[str]) -> None:
+        for value, rows in Counter(values).items():
+            for label in filter(None, value.split(SEPARATOR)):
+                counts[label] += rows
 
     @property
     def found(self) -> dict[str, dict[str, int]]:

@@ -285,7 +285,7 @@ def test_objects_with_ever_new_members_do_not_fill_the_memory(tmp_path: Path) ->
     assert written.sink._encoders is not None
     encoder = written.sink._encoders.results
     assert isinstance(encoder, ObjectEncoder)
-    assert len(encoder._known_keys) <= 1_000
+    assert len(encoder._forms) <= 1_000
 
 
 def test_the_first_objects_set_the_prefix(tmp_path: Path) -> None:

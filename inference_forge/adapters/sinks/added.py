@@ -17,7 +17,7 @@ from inference_forge.models import Classification, Failure, Ticket
 if TYPE_CHECKING:
     from collections.abc import Iterable
 
-    from inference_forge.models import ResolvedRow
+    from inference_forge.models import Complexity, ResolvedRow, Spending
 
 COLLISION_PREFIX = "forge_"
 DETAIL_PLACE = FAILURE_COLUMNS.index("error_detail")
@@ -25,8 +25,8 @@ DETAIL_PLACE = FAILURE_COLUMNS.index("error_detail")
 MAX_ENDINGS = 1_000
 """How many shared endings an encoder remembers: far more than there are at a time."""
 
-# One for each complexity, and a few more for models. Looking through them must stay cheap.
-_MAX_SHARED = 6
+# One for each complexity and model; only a server that makes up names has more.
+_MAX_SHARED = 100
 
 Value = str | int | bool | Decimal | None
 """A cell that is added: None is blank in a table and null in JSON."""
@@ -39,23 +39,11 @@ class Ending(Struct, frozen=True, eq=False):
 
     Attributes:
         values: one per name at the end of the names.
-        made_for: the row it was made for; None when it is not shared.
+        made_for: what was spent on the rows that share it; None when it is not shared.
     """
 
     values: tuple[Value, ...] = ()
-    made_for: ResolvedRow | None = None
-
-    def fits(self, row: ResolvedRow, model: str) -> bool:
-        """Return whether it is the ending of `row`, which `model` answered."""
-        first = self.made_for
-        return (
-            first is not None
-            and first.complexity is row.complexity
-            and first.spending is row.spending
-            and first.cache_hit is row.cache_hit
-            and isinstance(first.outcome, Classification)
-            and first.outcome.model == model
-        )
+    made_for: Spending | None = None
 
 
 NO_ENDING = Ending()
@@ -102,7 +90,7 @@ class ResultColumns:
         self._fields = fields
         self._summary_words = summary_words
         self._has_reasoning = has_reasoning
-        self._shared: list[Ending] = []
+        self._shared: dict[tuple[Complexity | None, str], Ending] = {}
         self._has_truncated = has_truncated
         extracted = () if summary_words is None else (SUMMARY_FIELD.name,)
         self.names: tuple[str, ...] = fields + extracted + RUN_COLUMNS
@@ -122,15 +110,15 @@ class ResultColumns:
     def ending(self, row: ResolvedRow) -> Ending:
         """Return what this run has to say of a classified row."""
         answer = _answer_of(row)
-        for shared in self._shared:
-            if shared.fits(row, answer.model):
-                return shared
         if not row.cache_hit or self._has_reasoning or self._has_truncated:
             return Ending(self._run_values(row, answer))
-        if len(self._shared) >= _MAX_SHARED:
-            del self._shared[0]
-        self._shared.append(Ending(self._run_values(row, answer), row))
-        return self._shared[-1]
+        key = (row.complexity, answer.model)
+        shared = self._shared.get(key)
+        if shared is None or shared.made_for is not row.spending:
+            if len(self._shared) >= _MAX_SHARED:
+                self._shared.clear()
+            shared = self._shared[key] = Ending(self._run_values(row, answer), row.spending)
+        return shared
 
     def _run_values(self, row: ResolvedRow, answer: Classification) -> tuple[Value, ...]:
         cost = row.spending.cost

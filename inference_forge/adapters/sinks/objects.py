@@ -7,6 +7,7 @@ from itertools import compress
 from typing import TYPE_CHECKING, assert_never
 
 import orjson
+from msgspec import Struct
 
 from inference_forge.adapters.sinks.added import (
     MAX_ENDINGS,
@@ -30,7 +31,23 @@ RAW_KEY = "raw"
 """Member that holds a row which could not be read."""
 
 # Inputs have few sets of keys; one with more gains nothing from remembering them.
-_MAX_KNOWN_KEYS = 1_000
+_MAX_FORMS = 1_000
+
+
+class _Form(Struct, frozen=True):
+    """How objects with the same keys are written.
+
+    Attributes:
+        written: the keys that are; None for all.
+        joint: what stands between the object's own members and the added ones.
+        prefix: put before the names of the added ones.
+        failure: why such objects are not written at all; None when they are.
+    """
+
+    written: Collection[str] | None
+    joint: bytes
+    prefix: str = ""
+    failure: Failure | None = None
 
 
 class ObjectEncoder:
@@ -68,7 +85,7 @@ class ObjectEncoder:
         self._is_strict = is_strict
         self._is_first = True
         self._endings: dict[Ending, bytes] = {}
-        self._known_keys: dict[tuple[str, ...], list[str]] = {}
+        self._forms: dict[tuple[str, ...], _Form] = {}
 
     @property
     def warnings(self) -> tuple[Warned, ...]:
@@ -113,23 +130,32 @@ class ObjectEncoder:
         """Return the object's own bytes with the added members at the end."""
         raw = record.raw
         keys = tuple(load(raw)) if record.names is None else record.names
+        form = self._forms.get(keys)
+        if form is None:
+            if len(self._forms) >= _MAX_FORMS:
+                self._forms.clear()
+            form = self._forms[keys] = self._form(keys)
+        if form.failure is not None:
+            return form.failure
+        if form.written is not None:
+            raw = _filtered(raw, form.written)
+        if form.prefix:
+            return raw[:-1] + form.joint + _dump(self._members(row, form.prefix))[1:]
+        return raw[:-1] + form.joint + self._closing(row)
+
+    def _form(self, keys: tuple[str, ...]) -> _Form:
+        """Return how objects of these keys are written."""
         written = None if self._chosen.takes_all else self._chosen.of(keys)
-        taken = self._known_keys.get(keys)
-        if taken is None:
-            taken = collisions(self._names, keys if written is None else written)
-            if len(self._known_keys) >= _MAX_KNOWN_KEYS:
-                self._known_keys.clear()
-            self._known_keys[keys] = taken
-        if taken and self._is_strict:
+        kept = keys if written is None else written
+        joint = b"," if kept and self._names else b""
+        taken = collisions(self._names, kept)
+        if not taken:
+            return _Form(written, joint)
+        if self._is_strict:
             shown = ", ".join(map(repr, taken))
             detail = f"the row has members named {shown} like added ones; choose another --prefix"
-            return Failure("column_collision", detail)
-        prefix = free_prefix(self._names, keys) if taken else ""
-        if written is not None:
-            raw = _filtered(raw, written)
-        joint = b"," if raw != b"{}" and keys and self._names else b""
-        added = _dump(self._members(row, prefix))[1:] if prefix else self._closing(row)
-        return raw[:-1] + joint + added
+            return _Form(written, joint, failure=Failure("column_collision", detail))
+        return _Form(written, joint, prefix=free_prefix(self._names, keys))
 
     def _closing(self, row: ResolvedRow) -> bytes:
         """Return the added members, and what closes the object."""

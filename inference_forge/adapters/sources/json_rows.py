@@ -83,6 +83,7 @@ class JsonRows:
     ) -> None:
         self._noted = noted
         self._names: dict[str, None] = {}
+        self._last_names: tuple[str, ...] = ()
         self._batches = items
         self._path = path
         self._wanted = wanted
@@ -242,12 +243,16 @@ class JsonRows:
         if _LF in raw or _CR in raw:
             raw = _LINE_BREAKS.sub(b"", raw)  # valid JSON has none in its strings
         names = tuple(value)
-        if names and names[-1].endswith(_LAST_FAILURE_COLUMN):
+        if names == self._last_names:
+            names = self._last_names  # rows share it, as a table's rows their header
+        elif names and names[-1].endswith(_LAST_FAILURE_COLUMN):
             raw, value = without_failure(raw, value)
             names = tuple(value)
             unreadable = unreadable_in(value)
             if unreadable is not None:
                 return self._row_again(index, unreadable.encode("utf-8"))
+        else:
+            self._last_names = names
         # With as many colons as members none of them stands twice.
         if raw.count(b":") != len(names):
             self._repeated.look_at(raw)
