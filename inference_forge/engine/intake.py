@@ -136,10 +136,10 @@ def _chars(row: Row) -> int:
     """Return about how much memory `row` takes: its text, and the columns passed through."""
     text = len(row.text) if isinstance(row, Ticket) else 0
     match row.record:
-        case CellRecord() as table:
-            return text + sum(map(len, table.cells))
         case JsonRecord() as written:
             return text + len(written.raw)
+        case CellRecord() as table:
+            return text + sum(map(len, table.cells))
         case RawRecord() as unread:
             return text + len(unread.text)
         case _:

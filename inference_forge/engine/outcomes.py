@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, assert_never
 from inference_forge.engine.commit import Answered, Found
 from inference_forge.engine.dedup import SingleFlight
 from inference_forge.events import RowsResolved, TicketFinished
-from inference_forge.models import Classification, Money, ResolvedRow, Spending
+from inference_forge.models import Classification, Money, RejectedRow, ResolvedRow, Spending
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     from inference_forge.engine.commit import Settled
     from inference_forge.engine.lookup import KnownTicket
     from inference_forge.events import Event
-    from inference_forge.models import Complexity, Outcome, RejectedRow
+    from inference_forge.models import Complexity, Outcome
 
 _NOTHING_SPENT = Spending(cost=Money(Decimal(0), ""))
 
@@ -39,18 +39,35 @@ class OutcomeBook:
         self._count(row.failure, None)
         return ResolvedRow(row, row.failure, None, cache_hit=False, spending=_NOTHING_SPENT)
 
-    def known(self, known: KnownTicket) -> ResolvedRow | None:
-        """Return the row when its answer is known without a call, else None."""
-        outcome: Outcome | None = known.hit
-        if outcome is not None:
-            self._hits += 1
-            self._hit_chars += len(known.ticket.text)
-        else:
-            outcome = self.flight.settled(known.key)
-            if outcome is None:
-                return None
-            self._coalesced += 1
-            self._coalesced_chars += len(known.ticket.text)
+    def looked_up(
+        self, items: Sequence[KnownTicket | RejectedRow]
+    ) -> tuple[list[ResolvedRow], list[KnownTicket]]:
+        """Return the rows whose outcome is known without a call, and the tickets to ask about."""
+        resolved: list[ResolvedRow] = []
+        leaders: list[KnownTicket] = []
+        hits: list[KnownTicket] = []
+        for item in items:
+            if isinstance(item, RejectedRow):
+                resolved.append(self.rejected(item))
+            elif (hit := item.hit) is not None:
+                hits.append(item)
+                resolved.append(
+                    ResolvedRow(item.ticket, hit, item.complexity, True, _NOTHING_SPENT)
+                )
+            elif (outcome := self.flight.settled(item.key)) is not None:
+                resolved.append(self._coalesce(item, outcome))
+            elif self.flight.join(item.key, item.ticket):
+                leaders.append(item)
+        self._classified += len(hits)
+        self._hits += len(hits)
+        self._hit_chars += sum([len(item.ticket.text) for item in hits])
+        self._by_complexity.update([item.complexity for item in hits])
+        return resolved, leaders
+
+    def _coalesce(self, known: KnownTicket, outcome: Outcome) -> ResolvedRow:
+        """Return the row of a ticket whose answer came while it was looked up."""
+        self._coalesced += 1
+        self._coalesced_chars += len(known.ticket.text)
         self._count(outcome, known.complexity)
         return ResolvedRow(
             known.ticket, outcome, known.complexity, cache_hit=True, spending=_NOTHING_SPENT

@@ -36,7 +36,7 @@ if TYPE_CHECKING:
     from inference_forge.engine.claims import Claims
     from inference_forge.engine.control import RunControl
     from inference_forge.engine.lane import Lane
-    from inference_forge.engine.lookup import KnownTicket, Lookup
+    from inference_forge.engine.lookup import Lookup
     from inference_forge.engine.packs import Packs
     from inference_forge.engine.routing import Router
     from inference_forge.events import Event
@@ -240,15 +240,7 @@ class Pipeline:
         self._book.flight.begin_lookup()
         try:
             known = await stages.worker.run(lambda: stages.lookup(block))
-            resolved: list[ResolvedRow] = []
-            leaders: list[KnownTicket] = []
-            for item in known:
-                if isinstance(item, RejectedRow):
-                    resolved.append(self._book.rejected(item))
-                elif (row := self._book.known(item)) is not None:
-                    resolved.append(row)
-                elif self._book.flight.join(item.key, item.ticket):
-                    leaders.append(item)
+            resolved, leaders = self._book.looked_up(known)
         finally:
             self._book.flight.end_lookup()
         if leaders:

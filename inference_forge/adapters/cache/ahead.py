@@ -62,13 +62,14 @@ class _Sweep:
 
     def expect(self, count: int) -> None:
         """Take note of how many rows a look-up asks for."""
-        self.size = count + count // 8 + 8
+        self.size = count + count // 16 + 8
 
     def take(self, keys: Sequence[bytes]) -> dict[bytes, bytes]:
         """Return the rows held for `keys`, and hold them no more."""
-        older, self._older = _parted(self._older, keys)
-        rows, self._rows = _parted(self._rows, keys)
-        return older | rows if older else rows
+        taken: dict[bytes, bytes] = {}
+        for rows in filter(None, (self._older, self._rows)):
+            taken |= {key: row for key in keys if (row := rows.pop(key, None)) is not None}
+        return taken
 
     def read(self, read_range: Callable[[int, int], dict[bytes, bytes]], count: int) -> None:
         """Read the next `count` rows."""
@@ -142,18 +143,6 @@ class ReadAhead:
         """Let go of all rows: some have changed."""
         for sweep in self._sweeps:
             sweep.let_go()
-
-
-def _parted(
-    rows: dict[bytes, bytes], keys: Sequence[bytes]
-) -> tuple[dict[bytes, bytes], dict[bytes, bytes]]:
-    """Return the rows of `keys`, and the others."""
-    if not rows:
-        return {}, {}
-    taken = {key: rows[key] for key in keys if key in rows}
-    if len(taken) == len(rows):
-        return taken, {}
-    return taken, {key: value for key, value in rows.items() if key not in taken}
 
 
 def _runs(places: Sequence[int]) -> Iterator[tuple[int, int, int]]:

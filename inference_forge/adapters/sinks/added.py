@@ -15,7 +15,7 @@ from inference_forge.core.terminal import safe_line
 from inference_forge.models import Classification, Failure, Ticket
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable
+    from collections.abc import Iterable, Mapping
 
     from inference_forge.models import Complexity, ResolvedRow, Spending
 
@@ -56,8 +56,8 @@ class AddedColumns(Protocol):
     def names(self) -> tuple[str, ...]:
         """Their names, without prefix."""
 
-    def beginning(self, row: ResolvedRow) -> list[Value]:
-        """Return the values of the first names."""
+    def beginning(self, row: ResolvedRow) -> Mapping[str, Value]:
+        """Return the values of the first names, in their order."""
 
     def ending(self, row: ResolvedRow) -> Ending:
         """Return the values of the other names."""
@@ -65,7 +65,7 @@ class AddedColumns(Protocol):
 
 def values_of(added: AddedColumns, row: ResolvedRow) -> list[Value]:
     """Return one value per name."""
-    return [*added.beginning(row), *added.ending(row).values]
+    return [*added.beginning(row).values(), *added.ending(row).values]
 
 
 class ResultColumns:
@@ -99,13 +99,16 @@ class ResultColumns:
         if has_truncated:
             self.names += ("truncated",)
 
-    def beginning(self, row: ResolvedRow) -> list[Value]:
+    def beginning(self, row: ResolvedRow) -> Mapping[str, Value]:
         """Return a classified row's answer; None for a field without one."""
-        values: list[Value] = [*map(_answer_of(row).values.get, self._fields)]
+        values = _answer_of(row).values
+        if self._summary_words is None and tuple(values) == self._fields:
+            return values
+        answer: dict[str, Value] = {name: values.get(name) for name in self._fields}
         if self._summary_words is not None:
             text = row.row.own_text if isinstance(row.row, Ticket) else ""
-            values.append(extract_summary(text, max_words=self._summary_words))
-        return values
+            answer[SUMMARY_FIELD.name] = extract_summary(text, max_words=self._summary_words)
+        return answer
 
     def ending(self, row: ResolvedRow) -> Ending:
         """Return what this run has to say of a classified row."""
@@ -149,13 +152,14 @@ class FailureColumns:
 
     names: tuple[str, ...] = FAILURE_COLUMNS
 
-    def beginning(self, row: ResolvedRow) -> list[Value]:
+    def beginning(self, row: ResolvedRow) -> Mapping[str, Value]:
         """Return a failed row's values."""
         failure = row.outcome
         if not isinstance(failure, Failure):
             raise TypeError("only failed rows go into the failures")
         tokens = row.spending.usage.total_tokens
-        return [failure.code, failure.detail, failure.attempts, tokens]
+        values: tuple[Value, ...] = (failure.code, failure.detail, failure.attempts, tokens)
+        return dict(zip(self.names, values, strict=True))
 
     def ending(self, _row: ResolvedRow) -> Ending:
         """Return nothing."""
@@ -167,9 +171,9 @@ class NoColumns:
 
     names: tuple[str, ...] = ()
 
-    def beginning(self, _row: ResolvedRow) -> list[Value]:
+    def beginning(self, _row: ResolvedRow) -> Mapping[str, Value]:
         """Return nothing."""
-        return []
+        return {}
 
     def ending(self, _row: ResolvedRow) -> Ending:
         """Return nothing."""

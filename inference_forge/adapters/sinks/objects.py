@@ -20,7 +20,7 @@ from inference_forge.core.json_text import load, members
 from inference_forge.models import CellRecord, Failure, JsonRecord, RawRecord
 
 if TYPE_CHECKING:
-    from collections.abc import Collection, Sequence
+    from collections.abc import Collection, Mapping, Sequence
 
     from inference_forge.adapters.sinks.added import AddedColumns, Ending, Value
     from inference_forge.adapters.sinks.chosen import ChosenMembers
@@ -76,6 +76,7 @@ class ObjectEncoder:
         is_strict: bool,
     ) -> None:
         self._added = added
+        self._prefix = prefix
         self._names = [prefix + name for name in added.names]
         names = unique_names(columns)
         self._columns = names if is_kept is None else list(compress(names, is_kept))
@@ -170,7 +171,9 @@ class ObjectEncoder:
                 if len(self._endings) >= MAX_ENDINGS:
                     self._endings.clear()
                 self._endings[ending] = closed
-        return _dump(dict(zip(self._names, beginning, strict=False)))[1:-1] + closed
+        if self._prefix:
+            beginning = {self._prefix + name: value for name, value in beginning.items()}
+        return _dump(beginning)[1:-1] + closed
 
     def _members(self, row: ResolvedRow, prefix: str = "") -> dict[str, object]:
         """Return the added members."""
@@ -212,7 +215,7 @@ def unique_names(columns: Sequence[str]) -> list[str]:
     return names
 
 
-def _dump(value: dict[str, object]) -> bytes:
+def _dump(value: Mapping[str, object]) -> bytes:
     """Return the object as JSON; half a surrogate pair, which UTF-8 cannot hold, becomes `?`."""
     try:
         return orjson.dumps(value)

@@ -90,7 +90,7 @@ class TableEncoder:
     def row(self, row: ResolvedRow) -> bytes | Failure:
         """Return one line, or why the row does not fit the table."""
         record = row.row.record
-        values = self._added.beginning(row)
+        values = [*self._added.beginning(row).values()]
         match record:
             case CellRecord():
                 cells = list(self._keep(record.cells))
