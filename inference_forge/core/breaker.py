@@ -25,9 +25,9 @@ generation, so an answer to a try from before the move no longer counts.
 from __future__ import annotations
 
 import math
-from collections import Counter, deque
+from collections import deque
 from enum import Enum, StrEnum
-from typing import TYPE_CHECKING, NamedTuple, assert_never
+from typing import TYPE_CHECKING, assert_never
 
 from msgspec import Struct
 
@@ -80,7 +80,7 @@ class Permit(Struct, frozen=True):
     number: int = 0
 
 
-class _Ended(NamedTuple):
+class _Ended(Struct, frozen=True):
     """A try that has ended; `at` in seconds."""
 
     at: float
@@ -100,7 +100,7 @@ class Breaker:
         self._state = BreakerState.CLOSED
         self._generation = 0
         self._recent: deque[_Ended] = deque()
-        self._ends = Counter[_End]()
+        self._ends = dict.fromkeys(_End, 0)
         self._row: list[int] = []
         self._under_way: dict[int, float] = {}
         self._given = 0
@@ -222,7 +222,8 @@ class Breaker:
         oldest = now - self._config.window_s
         while len(recent) > self._config.window_tries or recent[0].at < oldest:
             self._ends[recent.popleft().end] -= 1
-        if self._is_row_of_failures(now) or self._is_mostly_failing(now):
+        is_quiet = end is _End.GOOD and not self._ends[_End.FAILED]
+        if not is_quiet and (self._is_row_of_failures(now) or self._is_mostly_failing(now)):
             self._openings += 1
             self._open(now)
 
@@ -268,7 +269,7 @@ class Breaker:
         self._state = state
         self._generation += 1
         self._recent.clear()
-        self._ends.clear()
+        self._ends = dict.fromkeys(_End, 0)
         self._row.clear()
         self._under_way.clear()
         self._probe_deadline = None

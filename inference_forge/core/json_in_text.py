@@ -7,6 +7,8 @@ import re
 from collections import deque
 from typing import TYPE_CHECKING, Any, Final, NamedTuple
 
+import orjson
+
 from inference_forge.core.repeated import merge_pairs
 
 if TYPE_CHECKING:
@@ -129,14 +131,28 @@ def object_of(text: str) -> dict[str, Any] | None:
     return found if isinstance(found, dict) else None
 
 
+_PLAIN: Final = frozenset({str, bool, type(None)})
 _DECODER: Final = json.JSONDecoder(strict=False, object_pairs_hook=merge_pairs)
 
 
 def _loaded(text: str) -> object:
+    # Most answers are flat and plain, which is read in a fifth of the time. With as many colons
+    # as names none of them stands twice, of which orjson would say nothing.
+    try:
+        found = orjson.loads(text)
+    except orjson.JSONDecodeError:
+        found = None
+    if isinstance(found, dict) and text.count(":") == len(found) and _is_plain(found):
+        return found
     try:
         return _DECODER.decode(text)
     except ValueError:
         return None
+
+
+def _is_plain(found: dict[str, object]) -> bool:
+    """Return whether nothing in `found` is a number or holds more."""
+    return _PLAIN.issuperset(map(type, found.values()))
 
 
 def _out_of_string(text: str) -> str:

@@ -16,6 +16,7 @@ from inference_forge.core.json_in_text import (
     MAX_OBJECT_CHARS,
     MAX_TEXT_CHARS,
     end_of_object_around,
+    object_of,
     objects_in,
 )
 
@@ -227,3 +228,8 @@ def test_the_object_around_a_position_is_found(
     if end_behind is not None:
         expected = [match.end() for match in re.finditer(re.escape(end_behind), text)][-1]
     assert end == expected
+
+
+def test_a_long_number_is_read_as_it_is_written() -> None:
+    """Not as the nearest number with 53 bits."""
+    assert object_of('{"a": 12345678901234567890123}') == {"a": 12345678901234567890123}

@@ -21,6 +21,9 @@ if TYPE_CHECKING:
 MAX_BODY_BYTES = 1 << 20
 """Decoded. Twenty answers take a few kilobytes; more than a megabyte is a fault or an attack."""
 
+_HEADER_ENCODING = "latin-1"
+"""RFC 9110, section 5.5: every byte is one of its characters, so none has to be looked for."""
+
 _GZIP = 16 + zlib.MAX_WBITS  # zlib's way to say: expect a gzip header
 
 
@@ -72,6 +75,7 @@ async def exchange(
     began_s = anyio.current_time()
     try:
         response = await client.send(request, stream=True)
+        response.headers.encoding = _HEADER_ENCODING
         try:
             if reader is not None and _is_stream(response):
                 return await _read_stream(response, reader, began_s, host)
