@@ -21,7 +21,7 @@ ENTRIES = st.tuples(
     st.none() | st.dictionaries(st.text(), st.text(), max_size=5),
     st.text(),
     st.builds(Usage, COUNTS, COUNTS, COUNTS, COUNTS, st.booleans()),
-    st.floats(allow_nan=False, allow_infinity=False),
+    st.floats(-62_135_596_800, 253_402_300_800, exclude_max=True),
     st.text(),
 ).map(lambda values: CacheEntry(*values))
 JSON = st.recursive(
@@ -82,6 +82,9 @@ def test_other_things_are_no_entry(value: object) -> None:
         (3, 5),
         (4, "now"),
         (4, True),
+        (4, 1e300),
+        (4, 253_402_300_800.0),
+        (4, -62_135_596_801.0),
         (5, [1, 2, 3, 4]),
         (5, [1, 2, 3, 4, 5]),
         (5, [1, 2, 3, -4, False]),

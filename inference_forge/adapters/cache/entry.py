@@ -28,6 +28,10 @@ memory."""
 _MAX_TOKENS: Final = 2**63 - 1
 """The largest integer that JSON readers of 64 bits agree on."""
 
+_YEAR_1: Final = -62_135_596_800
+_YEAR_10000: Final = 253_402_300_800
+"""Unix times between which every moment has a date."""
+
 _Count = Annotated[int, Meta(ge=0, le=_MAX_TOKENS)]
 
 
@@ -38,7 +42,7 @@ class _StoredRow(Struct, frozen=True, array_like=True, forbid_unknown_fields=Tru
     raw: str
     values: dict[str, str] | None
     model: str
-    stored_at: float
+    stored_at: Annotated[float, Meta(ge=_YEAR_1, lt=_YEAR_10000)]
     usage: tuple[_Count, _Count, _Count, _Count, bool]
     reasoning: str
 
