@@ -86,19 +86,15 @@ class Lookup:
         tickets = [row for row in rows if isinstance(row, Ticket)]
         keys = [self._fingerprinter.of(ticket.text, ticket.tenant) for ticket in tickets]
         hits = self._hits(keys)
-        others: Sequence[bytes | None] = self._fallback_keys(tickets)
-        if others:
-            missed = [other for other in others if other is not None]
-            missed = [other for key, other in zip(keys, missed, strict=True) if key not in hits]
-            hits |= self._hits(missed)
-            found = [
-                hits.get(key) or hits.get(other) for key, other in zip(keys, others, strict=True)
-            ]
-        else:
-            others = [None] * len(keys)
-            found = [*map(hits.get, keys)]
-        amounts = [complexity_of_normalised(ticket.own_text) for ticket in tickets]
-        known = [*map(KnownTicket, tickets, keys, amounts, found, others)]
+        found = [*map(hits.get, keys)]
+        others: list[bytes | None] = [None] * len(keys)
+        if self._fallback is not None:
+            others = [self._fallback.of(ticket.text, ticket.tenant) for ticket in tickets]
+            missed = [key for hit, key in zip(found, others, strict=True) if hit is None and key]
+            later = self._hits(missed)
+            found = [hit or later.get(key) for hit, key in zip(found, others, strict=True)]
+        complexities = [complexity_of_normalised(ticket.own_text) for ticket in tickets]
+        known = [*map(KnownTicket, tickets, keys, complexities, found, others)]
         if len(known) == len(rows):
             return [*known]
         rest = iter(known)
@@ -114,11 +110,6 @@ class Lookup:
             replace(known, hit=hits.get(known.key) or hits.get(known.fallback_key))
             for known in tickets
         ]
-
-    def _fallback_keys(self, tickets: Sequence[Ticket]) -> list[bytes]:
-        if self._fallback is None:
-            return []
-        return [self._fallback.of(ticket.text, ticket.tenant) for ticket in tickets]
 
     def _hits(self, keys: Sequence[bytes]) -> dict[bytes | None, Classification]:
         try:
