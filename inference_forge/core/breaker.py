@@ -26,7 +26,7 @@ from __future__ import annotations
 
 import math
 from collections import deque
-from enum import Enum, StrEnum
+from enum import StrEnum
 from typing import TYPE_CHECKING, assert_never
 
 from msgspec import Struct
@@ -43,7 +43,7 @@ class BreakerState(StrEnum):
     HALF_OPEN = "half_open"
 
 
-class _End(Enum):
+class _End(StrEnum):
     """How a try ended."""
 
     GOOD = "good"

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from enum import Enum
+from enum import StrEnum
 from typing import TYPE_CHECKING
 
 from msgspec import Struct
@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     from inference_forge.core.pacing import Sent
 
 
-class TryKind(Enum):
+class TryKind(StrEnum):
     """Why a slot is asked for.
 
     `ANOTHER_WAY` goes before all others: what it finds out, they need not.

@@ -39,6 +39,7 @@ class Connection(asyncio.Protocol):
         self._reader: ReplyReader | None = None
         self._fault: httpx.TransportError | None = None
         self._is_lost = False
+        self._idle_since_s = 0.0
         self._can_write = True
         self._is_paused = False
         self._buffered = 0
@@ -47,10 +48,14 @@ class Connection(asyncio.Protocol):
         self._deadline_s = 0.0
         self._timer: asyncio.TimerHandle | None = None
 
-    @property
-    def is_usable(self) -> bool:
-        """Whether a request can be sent: nothing was lost, left over or heard since the last."""
-        return not self._is_lost and not self._poll.poll(0)
+    def is_usable(self, keepalive_s: float) -> bool:
+        """Tell whether another request can be sent: nothing was lost, left over or heard.
+
+        Arguments:
+            keepalive_s: how long ago the exchange before may have ended.
+        """
+        is_young = self._loop.time() - self._idle_since_s < keepalive_s
+        return is_young and not self._is_lost and not self._poll.poll(0)
 
     async def send(
         self, method: str, data: bytes, write_s: float | None, read_s: float | None
@@ -98,6 +103,7 @@ class Connection(asyncio.Protocol):
         is_sent = not self._is_lost and not self._transport.get_write_buffer_size()
         if is_done and is_sent and not self._is_paused:
             self._buffered = 0
+            self._idle_since_s = self._loop.time()
             return True
         self.close()
         return False

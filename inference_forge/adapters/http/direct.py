@@ -39,7 +39,6 @@ class DirectTransport(httpx.AsyncBaseTransport):
         self._make_reader = make_reader
         self._keepalive_s = keepalive_s
         self._connection: Connection | None = None
-        self._used_at_s = 0.0
 
     async def handle_async_request(self, request: httpx.Request) -> httpx.Response:
         """Send `request`; the response is to be closed before the next request.
@@ -74,18 +73,12 @@ class DirectTransport(httpx.AsyncBaseTransport):
         """Take back a connection whose response is closed."""
         if not connection.finish():
             self._drop()
-        self._used_at_s = anyio.current_time()
 
     def _kept(self) -> Connection | None:
         """Return the connection of before, unless it has ended or is too old."""
-        connection = self._connection
-        if connection is None:
-            return None
-        is_young = anyio.current_time() - self._used_at_s < self._keepalive_s
-        if is_young and connection.is_usable:
-            return connection
-        self._drop()
-        return None
+        if self._connection is not None and not self._connection.is_usable(self._keepalive_s):
+            self._drop()
+        return self._connection
 
     def _drop(self) -> None:
         connection, self._connection = self._connection, None
@@ -140,10 +133,11 @@ def _head(request: httpx.Request) -> bytes:
         httpx.LocalProtocolError: a header holds what would begin another, or the body has no
             known length.
     """
-    if "transfer-encoding" in request.headers:
+    headers = request.headers.raw
+    if any(name.lower() == b"transfer-encoding" for name, _ in headers):
         raise httpx.LocalProtocolError("only whole bodies are sent")
     lines = [b"%b %b HTTP/1.1" % (request.method.encode("ascii"), request.url.raw_path)]
-    lines += [b"%b: %b" % header for header in request.headers.raw]
+    lines += [b"%b: %b" % header for header in headers]
     head = b"\r\n".join(lines)
     breaks = len(lines) - 1
     if head.count(b"\r") != breaks or head.count(b"\n") != breaks or b"\0" in head:

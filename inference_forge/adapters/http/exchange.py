@@ -72,7 +72,7 @@ async def exchange(
         FatalError: the certificate, the URL or the proxy's credentials are wrong.
     """
     host = request.url.netloc.decode("ascii")
-    began_s = anyio.current_time()
+    began_s = 0.0 if reader is None else anyio.current_time()
     try:
         response = await client.send(request, stream=True)
         response.headers.encoding = _HEADER_ENCODING

@@ -213,14 +213,11 @@ class HttpProvider(ABC):
         self, request: ModelRequest, manner: Manner
     ) -> tuple[Reply, RateLimitHints | None]:
         content = self._encode(request, manner)
+        headers = self._headers.copy()
+        headers["content-length"] = str(len(content))
         # With a stream httpx takes headers and body as they are, and looks for nothing to add.
-        length = (b"content-length", b"%d" % len(content))
-        message = httpx.Request(
-            "POST",
-            self._url,
-            headers=[*self._headers.raw, length],
-            stream=httpx.ByteStream(content),
-        )
+        stream = httpx.ByteStream(content)
+        message = httpx.Request("POST", self._url, headers=headers, stream=stream)
         reader = None if manner.stream == "no" else type(self).reader()
         reply = await exchange(self._client, message, redact=self._redact, reader=reader)
         return reply, rate_limit_hints(reply.headers, now_unix=self._clock())
