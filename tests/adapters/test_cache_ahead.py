@@ -12,6 +12,7 @@ from inference_forge.adapters.cache.ahead import MAX_SWEEPS, MIN_ROWS, ReadAhead
 from inference_forge.adapters.cache.connection import connect
 from inference_forge.adapters.cache.disk import build_database
 from inference_forge.adapters.cache.table import BlockTable, StoredRow
+from inference_forge.adapters.cache.trouble import CacheTroubleError
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
@@ -36,6 +37,7 @@ class Shelf:
 
     def __init__(self) -> None:
         self.swept: list[tuple[int, int]] = []
+        self.gone = range(0)
         self.ahead = ReadAhead(self._read_range)
 
     def read(self, numbers: Iterable[int]) -> int:
@@ -51,7 +53,8 @@ class Shelf:
     def _read_range(self, first: int, last: int) -> dict[bytes, bytes]:
         self.swept.append((first, last))
         places = range(first, min(last, ROWS) + 1)
-        return {key(place): str(place).encode() for place in places}
+        there = (place for place in places if place not in self.gone)
+        return {key(place): str(place).encode() for place in there}
 
 
 def test_rows_asked_for_in_their_order_are_found_by_key_once() -> None:
@@ -122,6 +125,17 @@ def test_an_order_that_ends_is_given_up() -> None:
         shelf.read(range(ROWS + 1, ROWS + BLOCK))
     assert len(shelf.swept) == 1
     assert len(shelf.ahead) == 0
+
+
+@pytest.mark.parametrize("place", [100, ROWS - 10])
+def test_a_sweep_over_nothing_ends(place: int) -> None:
+    """Rows were deleted there, or the table ends."""
+    shelf = Shelf()
+    shelf.read(range(place - 99, place + 1))
+    shelf.gone = range(101, 400)
+    for _ in range(5):
+        shelf.read(range(ROWS + 1, ROWS + BLOCK))
+    assert len(shelf.swept) == 1
 
 
 def test_more_places_than_a_few_are_no_order() -> None:
@@ -236,3 +250,23 @@ def test_a_row_planted_at_the_last_place_ends_no_run(tmp_path: Path) -> None:
         connection.execute("UPDATE Cache SET rowid = rowid + ?", [2**63 - 1 - BLOCK])
         for _ in range(2):
             assert len(table.read(keys(range(BLOCK)))) == BLOCK
+
+
+def test_a_damaged_page_that_nobody_asks_for_costs_no_answer(tmp_path: Path) -> None:
+    """A sweep that runs into it ends; only who asks for a row of it is told."""
+    path = build_database(tmp_path, 1.0)
+    with closing(connect(path, 1.0)) as connection:
+        table = BlockTable(connection, path, 1.0)
+        table.write([StoredRow(key(n), 1.0, b"value %04d" % n * 30) for n in range(ROWS)])
+        connection.execute("PRAGMA wal_checkpoint(TRUNCATE)").fetchall()
+        ((page_bytes,),) = connection.execute("PRAGMA page_size").fetchall()
+    content = path.read_bytes()
+    page = content.index(b"value 0150") // page_bytes
+    damaged = content[: page * page_bytes] + b"\xde" * page_bytes
+    path.write_bytes(damaged + content[len(damaged) :])
+    with closing(connect(path, 1.0)) as connection:
+        table = BlockTable(connection, path, 1.0)
+        for at in (0, 40, 80, 200):
+            assert len(table.read(keys(range(at, at + 40)))) == 40
+        with pytest.raises(CacheTroubleError):
+            table.read(keys(range(140, 180)))

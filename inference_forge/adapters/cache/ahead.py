@@ -49,6 +49,7 @@ class _Sweep:
         self._rows: dict[bytes, bytes] = {}
         self._older: dict[bytes, bytes] = {}
         self._read = 0
+        self._used = 0
         self.expect(count)
 
     def __len__(self) -> int:
@@ -58,7 +59,7 @@ class _Sweep:
     @property
     def is_lost(self) -> bool:
         """Tell whether hardly any of the rows read last were asked for."""
-        return len(self._rows) > (1 - _MIN_USE) * self._read
+        return self._used < _MIN_USE * self._read
 
     def expect(self, count: int) -> None:
         """Take note of how many rows a look-up asks for."""
@@ -66,15 +67,15 @@ class _Sweep:
 
     def take(self, keys: Sequence[bytes]) -> dict[bytes, bytes]:
         """Return the rows held for `keys`, and hold them no more."""
-        taken: dict[bytes, bytes] = {}
-        for rows in filter(None, (self._older, self._rows)):
-            taken |= {key: row for key in keys if (row := rows.pop(key, None)) is not None}
-        return taken
+        older = _popped(self._older, keys)
+        taken = _popped(self._rows, keys)
+        self._used += len(taken)
+        return older | taken if older else taken
 
     def read(self, read_range: Callable[[int, int], dict[bytes, bytes]], count: int) -> None:
         """Read the next `count` rows."""
         self._older, self._rows = self._rows, {}
-        self._read = max(count, 0)
+        self._read, self._used = max(count, 0), 0
         if count > 0:
             self._rows = read_range(self.next, self.next + count - 1)
             self.next += count
@@ -143,6 +144,13 @@ class ReadAhead:
         """Let go of all rows: some have changed."""
         for sweep in self._sweeps:
             sweep.let_go()
+
+
+def _popped(rows: dict[bytes, bytes], keys: Sequence[bytes]) -> dict[bytes, bytes]:
+    """Take the rows of `keys` out of `rows`."""
+    if not rows:
+        return {}
+    return {key: row for key in keys if (row := rows.pop(key, None)) is not None}
 
 
 def _runs(places: Sequence[int]) -> Iterator[tuple[int, int, int]]:
