@@ -67,7 +67,7 @@ def rate_limit_hints(headers: Mapping[str, str], *, now_unix: float) -> RateLimi
         headers: the response's headers.
         now_unix: local Unix time in seconds, used when the response has no `Date`.
     """
-    if not any("ratelimit" in name for name in headers):
+    if "ratelimit" not in " ".join(headers):
         return None
     reference = _response_unix(headers, now_unix)
     hints = RateLimitHints(

@@ -31,6 +31,8 @@ if TYPE_CHECKING:
     from inference_forge.events import Event
     from inference_forge.models import ModelAnswer
 
+_RETRIES = frozenset({TryKind.RETRY, TryKind.RETRY_AFTER_THROTTLE})
+
 _T = TypeVar("_T")
 
 
@@ -157,7 +159,7 @@ class Gatekeeper:
         if kind is TryKind.FIRST and not self._health.may_start_ticket():
             return None
         grant = None
-        if kind in {TryKind.RETRY, TryKind.RETRY_AFTER_THROTTLE}:
+        if kind in _RETRIES:
             is_throttle = kind is TryKind.RETRY_AFTER_THROTTLE
             grant = self._quota.acquire(is_throttle=is_throttle, now=now)
             if grant is None:

@@ -103,8 +103,7 @@ def raise_fault(
 def count_in(holder: Any, name: str) -> int | None:
     """Return the count called `name` in an object, None where there is no usable one."""
     value = holder.get(name) if isinstance(holder, dict) else None
-    is_count = isinstance(value, int) and not isinstance(value, bool) and value >= 0
-    return value if is_count else None
+    return value if type(value) is int and value >= 0 else None  # a truth value is none
 
 
 def estimated_usage(
