@@ -25,12 +25,18 @@ from typing import TYPE_CHECKING, Final
 
 from speed_rig import FORGE, HERE, classify, make
 
+sys.path.insert(1, str(HERE / "overhead"))
+
+from calls import forge_arguments, upstream
+from workload import KEY, write_tickets
+
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
 
 RATE_HZ: Final = 500
 SHOWN: Final = 25
 ROWS: Final = {"cached": 300_000, "calls": 20_000}
+IN_FLIGHT: Final = 64
 OURS: Final = re.compile(r"\((inference_forge/[^:;]+):\d+\)")
 
 
@@ -70,32 +76,16 @@ def shares(stacks: Path) -> tuple[Counter[str], int]:
 
 
 @contextmanager
-def upstream(core: int) -> Iterator[str]:
-    """Run the model of the call benchmarks on a core of its own; yield its address."""
-    command = [sys.executable, str(HERE / "overhead/upstream.py"), "--core", str(core)]
-    with subprocess.Popen(command, stdout=subprocess.PIPE, text=True) as server:
-        try:
-            yield server.stdout.readline().strip() if server.stdout else ""
-        finally:
-            server.kill()
-
-
-@contextmanager
 def prepared(what: str, rows: int, scratch: Path) -> Iterator[list[str | Path]]:
     """Yield the command to look at, when what it needs is there."""
     if what == "cached":
         make(scratch, rows)
         yield classify(scratch / "tickets.jsonl", scratch / "out.jsonl")
         return
-    sys.path.insert(1, str(HERE / "overhead"))
-    from workload import MODEL, write_tickets  # noqa: PLC0415 - lies in another directory
-
-    write_tickets(scratch / "tickets.csv", rows)
+    tickets = scratch / "tickets.csv"
+    write_tickets(tickets, rows)
     with upstream(core=0) as address:
-        asked = ("--provider", "openai", "--base-url", address, "--model", MODEL)
-        limits = ("--concurrency", "64", "--quiet")
-        out = scratch / "out.jsonl"
-        yield [*FORGE, "classify", scratch / "tickets.csv", "-o", out, *asked, *limits]
+        yield [*FORGE, *forge_arguments(address, tickets, scratch / "out.jsonl", IN_FLIGHT)]
 
 
 def main() -> int:
@@ -112,7 +102,7 @@ def main() -> int:
             **os.environ,
             "FORGE_CACHE_DIR": str(scratch / "cache"),
             "XDG_STATE_HOME": str(scratch / "state"),
-            "OPENAI_API_KEY": "none",
+            "OPENAI_API_KEY": KEY,
         }
         with prepared(chosen.what, chosen.rows or ROWS[chosen.what], scratch) as command:
             recorded("flamegraph", picture, command, environ)
