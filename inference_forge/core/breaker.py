@@ -222,8 +222,7 @@ class Breaker:
         oldest = now - self._config.window_s
         while len(recent) > self._config.window_tries or recent[0].at < oldest:
             self._ends[recent.popleft().end] -= 1
-        is_quiet = end is _End.GOOD and not self._ends[_End.FAILED]
-        if not is_quiet and (self._is_row_of_failures(now) or self._is_mostly_failing(now)):
+        if self._is_row_of_failures(now) or self._is_mostly_failing(now):
             self._openings += 1
             self._open(now)
 
